@@ -1,0 +1,29 @@
+"""How we reach PostgreSQL: Tortoise's configuration, for the process, aerich and the tests alike."""
+
+from typing import Any
+from urllib.parse import parse_qs, quote, unquote, urlsplit
+
+
+def address(*, host: str, port: int, user: str, password: str, database: str) -> str:
+    """A PostgreSQL address (postgresql://…)."""
+    return f"postgresql://{quote(user, safe='')}:{quote(password, safe='')}@{host}:{port}/{quote(database, safe='')}"
+
+
+def config(url: str, *, pool: int = 10) -> dict[str, Any]:
+    """Tortoise's configuration for a postgresql:// address; `?host=/folder` means a unix socket there."""
+    parts = urlsplit(url)
+    credentials = {
+        "host": parse_qs(parts.query).get("host", [parts.hostname])[0],
+        "port": parts.port or 5432,
+        "user": unquote(parts.username or ""),
+        "password": unquote(parts.password or ""),
+        "database": unquote(parts.path.lstrip("/")),
+        "minsize": 1,
+        "maxsize": pool,
+    }
+    return {
+        "connections": {"default": {"engine": "tortoise.backends.asyncpg", "credentials": credentials}},
+        "apps": {"models": {"models": ["devpush.models", "aerich.models"], "default_connection": "default"}},
+        "use_tz": True,
+        "timezone": "UTC",
+    }

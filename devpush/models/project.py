@@ -1,0 +1,105 @@
+"""What is deployed: a project, its environments and their variables."""
+
+import fnmatch
+import re
+from typing import Any
+from uuid import uuid4
+
+from tortoise import Model, fields
+
+from devpush.models.people import Team, User
+from devpush.models.secret import SecretField
+
+PRODUCTION = "production"
+
+
+class Project(Model):
+    id = fields.UUIDField(primary_key=True, default=uuid4)
+    team: fields.ForeignKeyRelation[Team] = fields.ForeignKeyField("models.Team", related_name="projects")
+    created_by: fields.ForeignKeyNullableRelation[User] = fields.ForeignKeyField(
+        "models.User", related_name="projects", null=True, on_delete=fields.SET_NULL
+    )
+    slug = fields.CharField(max_length=40, unique=True)
+    name = fields.CharField(max_length=120)
+    repo_url = fields.CharField(max_length=2048)
+    repo_local = fields.BooleanField(default=False)
+    repo_username = fields.CharField(max_length=255, default="")
+    repo_token = SecretField(null=True)
+    preset = fields.CharField(max_length=40, default="")
+    runner = fields.CharField(max_length=40)
+    root_dir = fields.CharField(max_length=512, default="")
+    install = fields.TextField(default="")
+    build = fields.TextField(default="")
+    pre_deploy = fields.TextField(default="")
+    start = fields.TextField(default="")
+    dependency_files: fields.Field[list[str]] = fields.JSONField(default=list)
+    health_path = fields.CharField(max_length=512, default="/")
+    cpu_quota = fields.IntField()
+    memory_mb = fields.IntField()
+    subnet = fields.CharField(max_length=18, null=True, unique=True)
+    removing_at = fields.DatetimeField(null=True)
+    created_at = fields.DatetimeField(auto_now_add=True)
+    updated_at = fields.DatetimeField(auto_now=True)
+
+    class Meta:
+        table = "project"
+        indexes = (("team", "slug"),)
+
+    def config(self) -> dict[str, Any]:
+        """The part of the settings that a deployment keeps a snapshot of."""
+        return {name: getattr(self, name) for name in CONFIG}
+
+
+CONFIG = (
+    "runner",
+    "preset",
+    "root_dir",
+    "install",
+    "build",
+    "pre_deploy",
+    "start",
+    "dependency_files",
+    "health_path",
+    "cpu_quota",
+    "memory_mb",
+)
+
+
+class Environment(Model):
+    """Where a push goes: `production`, or another with a branch pattern (exact, or with one `*`)."""
+
+    id = fields.UUIDField(primary_key=True, default=uuid4)
+    project: fields.ForeignKeyRelation[Project] = fields.ForeignKeyField("models.Project", related_name="environments")
+    name = fields.CharField(max_length=60)
+    slug = fields.CharField(max_length=40)
+    color = fields.CharField(max_length=20, default="green")
+    branch = fields.CharField(max_length=255)
+    position = fields.IntField(default=0)
+    created_at = fields.DatetimeField(auto_now_add=True)
+
+    class Meta:
+        table = "environment"
+        unique_together = (("project", "slug"),)
+        ordering = ("position",)
+
+    def takes(self, branch: str) -> bool:
+        if self.slug == PRODUCTION or "*" not in self.branch:
+            return self.branch == branch
+        return re.fullmatch(fnmatch.translate(self.branch.replace("[", "[[]").replace("?", "[?]")), branch) is not None
+
+
+class Variable(Model):
+    """An environment variable; `environment` null means all of them."""
+
+    id = fields.UUIDField(primary_key=True, default=uuid4)
+    project: fields.ForeignKeyRelation[Project] = fields.ForeignKeyField("models.Project", related_name="variables")
+    environment: fields.ForeignKeyNullableRelation[Environment] = fields.ForeignKeyField(
+        "models.Environment", related_name="variables", null=True
+    )
+    key = fields.CharField(max_length=100)
+    value = SecretField()
+    created_at = fields.DatetimeField(auto_now_add=True)
+    updated_at = fields.DatetimeField(auto_now=True)
+
+    class Meta:
+        table = "variable"

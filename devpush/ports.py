@@ -1,0 +1,440 @@
+"""What we ask of the outer world: protocols and plain dataclasses. Adapters speak them; tests have fakes of them.
+
+Every call may raise `Unavailable` when the other side can't be reached now; what else it raises, its docstring says.
+Times are seconds unless said otherwise; every datetime is aware, in UTC.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Literal, Protocol
+
+Stream = Literal["out", "err", "system"]
+Source = Literal["build", "run"]
+OnOutput = Callable[[Stream, str], None]
+"""Hears each line of output as it comes, without its line end."""
+
+
+# Docker ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a container may use at most."""
+
+    memory_mb: int
+    cpu_quota: int
+    """µs per 100 ms: 100000 is one whole core."""
+    pids: int = 512
+
+
+@dataclass(frozen=True)
+class ContainerSpec:
+    """A container to be made. Everything a tenant can influence is here, and nothing else reaches HostConfig."""
+
+    name: str
+    image: str
+    labels: Mapping[str, str]
+    limits: Limits
+    network: str
+    address: str | None = None
+    """A fixed IPv4 address on that network, or any free one."""
+    command: Sequence[str] | None = None
+    """argv; None: what the image says."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    caches: Mapping[str, str] = field(default_factory=dict)
+    """Volume name → absolute path inside; only for builds."""
+    working_dir: str | None = None
+
+
+@dataclass(frozen=True)
+class Container:
+    """A container as it is."""
+
+    id: str
+    name: str
+    labels: Mapping[str, str]
+    state: Literal["created", "running", "restarting", "exited", "paused", "dead", "removing"]
+    image: str = ""
+    address: str | None = None
+    exit_code: int | None = None
+    oom_killed: bool = False
+    restarts: int = 0
+    started_at: datetime | None = None
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Exit:
+    """How a command inside a container ended."""
+
+    code: int
+    oom_killed: bool = False
+
+
+@dataclass(frozen=True)
+class ContainerEvent:
+    """Something happened to a container or network of this installation: start, die, oom, destroy, …"""
+
+    action: str
+    container: str
+    labels: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class OutputLine:
+    """A line a container wrote, with Docker's own time (nanoseconds kept in `cursor` for resuming)."""
+
+    at: datetime
+    stream: Stream
+    text: str
+    cursor: str
+
+
+class Containers(Protocol):
+    """A Docker Engine, seen by one installation: it lists and touches only what carries this installation's label."""
+
+    async def ping(self) -> None:
+        """Raises Unavailable unless the engine answers."""
+
+    # images
+
+    async def image(self, name: str) -> str | None:
+        """The id (sha256:…) of an image by name or id; None if the engine hasn't got it."""
+
+    async def pull(self, name: str, *, timeout: float) -> bool:
+        """Fetch an image from its registry; False where it can't be had."""
+
+    async def build_image(
+        self,
+        context: Path,
+        *,
+        name: str,
+        build_args: Mapping[str, str],
+        labels: Mapping[str, str],
+        on_output: OnOutput,
+        dockerfile: str = "Dockerfile",
+        limits: Limits | None = None,
+        network: str | None = None,
+        timeout: float = 600,
+    ) -> str:
+        """Build the tar file `context` (plain or gzip) with the classic builder; its id. Raises DeployFailed."""
+
+    async def commit(self, container: str, *, name: str, labels: Mapping[str, str]) -> str:
+        """Keep a container's files as an image with the configuration of the image it came from (no environment or
+        command of the container's own gets into it); its id."""
+
+    async def images(self, labels: Mapping[str, str]) -> list[tuple[str, str, datetime]]:
+        """(name, id, created) of this installation's images with these labels."""
+
+    async def remove_image(self, name: str) -> None:
+        """Idempotent; an image in use stays."""
+
+    # networks and volumes
+
+    async def network(self, name: str, subnet: str, *, labels: Mapping[str, str]) -> None:
+        """Have a bridge network with exactly that subnet, whose upper half is for addresses nobody chose. Idempotent.
+        Raises SubnetTaken when the engine or the host uses the subnet otherwise."""
+
+    async def networks(self) -> list[tuple[str, Mapping[str, str]]]:
+        """(name, labels) of this installation's."""
+
+    async def taken_subnets(self) -> list[str]:
+        """Every IPv4 subnet known to the engine and to the host's routes, of whomever."""
+
+    async def remove_network(self, name: str) -> None:
+        """Idempotent; a network in use stays."""
+
+    async def remove_volume(self, name: str) -> None:
+        """Idempotent."""
+
+    async def volumes(self) -> list[tuple[str, Mapping[str, str]]]:
+        """(name, labels) of this installation's volumes."""
+
+    # containers
+
+    async def create(self, spec: ContainerSpec, *, init: bool = True) -> str:
+        """Make a container (an equal name is replaced if it is ours); its id. Raises ImageMissing."""
+
+    async def put(self, container: str, archive: Path, path: str) -> None:
+        """Unpack a tar file into a container's folder (owners and modes as in the tar)."""
+
+    async def start(self, container: str) -> None:
+        """Start it. Raises AddressTaken, or DeployFailed with Docker's reason when it can't be started."""
+
+    async def keep_running(self, container: str) -> None:
+        """From now on Docker restarts it when it exits and when the server boots."""
+
+    async def run(
+        self,
+        container: str,
+        command: Sequence[str],
+        *,
+        environment: Mapping[str, str],
+        on_output: OnOutput,
+        working_dir: str | None = None,
+    ) -> Exit:
+        """Run a command inside a running container to its end (docker exec); its environment is kept nowhere."""
+
+    async def wait(self, container: str) -> Exit:
+        """Until the container's own process has ended."""
+
+    async def inspect(self, container: str) -> Container | None:
+        """None if there is no such container."""
+
+    async def list(self, labels: Mapping[str, str] | None = None) -> list[Container]:
+        """This installation's containers, running or not, with these labels. `address` is the one it was created with."""
+
+    async def stop(self, container: str, *, grace: float = 10) -> None:
+        """SIGTERM, then SIGKILL after `grace`. Idempotent; it will not be restarted."""
+
+    async def remove(self, container: str) -> None:
+        """Kill if need be and remove with its anonymous volumes. Idempotent."""
+
+    def logs(self, container: str, *, since: str = "", follow: bool = False) -> AsyncIterator[OutputLine]:
+        """What it wrote, oldest first, strictly after the cursor `since`; with follow until it ends."""
+
+    def events(self) -> AsyncIterator[ContainerEvent]:
+        """What happens from now on; ends or raises Unavailable when the engine goes away."""
+
+    async def open_connections(self, address: str, port: int) -> int | None:
+        """How many TCP connections this host holds open to that address; None if that can't be seen from here."""
+
+
+class SubnetTaken(Exception):
+    """The subnet overlaps with a network that exists."""
+
+
+class AddressTaken(Exception):
+    """Another container has that address."""
+
+
+class ImageMissing(Exception):
+    """The engine hasn't got that image any more."""
+
+
+# Traefik -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Route:
+    """One hostname and the deployment that answers there. The host must have passed the hostname grammar."""
+
+    host: str
+    deployment: str
+    """Its id: every answer carries it in the header `X-Devpush-Deployment`."""
+    upstream: str
+    """http://address:port of the running container."""
+
+
+@dataclass(frozen=True)
+class RouteTable:
+    """All that is served for one project."""
+
+    project: str
+    routes: Sequence[Route]
+
+
+class Proxy(Protocol):
+    """Traefik, by its file provider."""
+
+    async def ping(self) -> None:
+        """Raises Unavailable unless Traefik answers."""
+
+    async def write(self, table: RouteTable) -> None:
+        """Make the project's file say exactly this (an empty table removes the file). Idempotent, atomic."""
+
+    async def read(self, project: str) -> RouteTable | None:
+        """What the project's file says now; None if there is none or it isn't as we write them."""
+
+    async def projects(self) -> list[str]:
+        """The ids of the projects that have a file."""
+
+    async def write_platform(self, dashboard_upstream: str, dashboard_host: str | None) -> None:
+        """The file of the platform itself: unknown hosts are answered by the dashboard's process, and so is
+        `dashboard_host` where given."""
+
+    async def seen(self, host: str, path: str, deployment: str, *, timeout: float) -> bool:
+        """Whether that deployment came to answer at that host through the entry point, within `timeout`."""
+
+
+# Git ---------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Repository:
+    """Where a project's source is, and what opens it."""
+
+    url: str
+    """https://… or ssh://…, or a local path where `local`."""
+    username: str = ""
+    token: str = field(default="", repr=False)
+    local: bool = False
+    """Bundled examples and repositories named on the server's own command line."""
+
+
+@dataclass(frozen=True)
+class Commit:
+    sha: str
+    """40 hex."""
+    message: str
+    author: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class TreeEntry:
+    """A file, link or submodule of a commit's tree. `path` is relative to the root directory asked for."""
+
+    path: str
+    mode: str
+    """100644, 100755, 120000 (link) or 160000 (submodule)."""
+    sha: str
+    size: int
+
+
+class Git(Protocol):
+    """Repositories, each cached in a bare mirror under DATA_DIR. Raises DeployFailed with a reason a person
+    understands: unreachable, private, empty, too large, no such branch or commit."""
+
+    async def heads(self, repository: Repository) -> Mapping[str, str]:
+        """branch → sha, asked of the server without fetching. The default branch comes first."""
+
+    async def fetch(self, repository: Repository, ref: str) -> Commit:
+        """Bring a branch's newest commit, or a commit by its sha, into the mirror."""
+
+    async def tree(self, repository: Repository, sha: str, root: str = "") -> tuple[str, Sequence[TreeEntry]]:
+        """(tree id, every entry below `root`), from the mirror. Raises DeployFailed if `root` isn't a folder there."""
+
+    async def read(self, repository: Repository, sha: str, path: str, *, limit: int = 1_000_000) -> bytes | None:
+        """A regular file's bytes, from the mirror; None if there is no such file or it is larger."""
+
+    async def archive(self, repository: Repository, entries: Sequence[TreeEntry], to: Path) -> None:
+        """Write these entries as a tar file: owner 1000:1000, fixed times, safe paths only."""
+
+    async def forget(self, repository: Repository) -> None:
+        """Remove the mirror."""
+
+
+# Logs --------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class NewLine:
+    """A line to be kept."""
+
+    project: str
+    deployment: str
+    at: datetime
+    source: Source
+    stream: Stream
+    text: str
+    level: str | None = None
+
+
+@dataclass(frozen=True)
+class LogLine:
+    """A kept line; ids grow in the order of keeping."""
+
+    id: int
+    deployment: str
+    at: datetime
+    source: Source
+    stream: Stream
+    text: str
+    level: str | None = None
+
+
+class LogStore(Protocol):
+    """Where log lines last: PostgreSQL, later also Loki."""
+
+    async def append(self, lines: Sequence[NewLine], *, cursors: Mapping[str, str] | None = None) -> list[LogLine]:
+        """Keep lines in order. `cursors` (container name → how far its output was read) are kept in the same
+        transaction, so that nothing is lost or kept twice."""
+
+    async def cursors(self) -> Mapping[str, str]:
+        """How far each container's output was read."""
+
+    async def search(
+        self,
+        project: str,
+        *,
+        deployment: str | None = None,
+        source: Source | None = None,
+        text: str = "",
+        level: str | None = None,
+        after: int | None = None,
+        before: int | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int = 500,
+    ) -> list[LogLine]:
+        """The newest `limit` lines that fit (with `after`: the oldest after that id), oldest first. `text` is found
+        exactly, letters in either case."""
+
+    async def forget(self, *, project: str | None = None, before: datetime | None = None) -> None:
+        """Remove a project's lines, or all lines older than that."""
+
+
+# What is happening now ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Happening:
+    """Something a page may want to hear of. `topic` is `deployment:<id>`, `project:<id>`, `team:<id>`, `log:<id>` or
+    `user:<id>`; `payload` is small JSON."""
+
+    topic: str
+    kind: str
+    payload: Mapping[str, object] = field(default_factory=dict)
+
+
+class Live(Protocol):
+    """One stream of what is happening, shared by all processes; may lose everything at any moment."""
+
+    async def publish(self, happenings: Sequence[Happening]) -> None:
+        """Tell everyone. Never raises: who missed it reads the database again."""
+
+    def subscribe(self, topics: Sequence[str]) -> AbstractAsyncContextManager[AsyncIterator[Happening | None]]:
+        """What happens from the moment of entering; None now and then when nothing does (a heartbeat, ≤ 15 s), and
+        `kind="gap"` when something may have been missed: read the state again."""
+
+    async def ping(self) -> None:
+        """Raises Unavailable unless Redis answers."""
+
+
+class Lease(Protocol):
+    """A claim on a name, renewed while it is held."""
+
+    @property
+    def lost(self) -> bool:
+        """Somebody else holds it now."""
+
+
+class Leases(Protocol):
+    """Who is trying. PostgreSQL says who won."""
+
+    def hold(self, name: str, *, ttl: float = 10) -> AbstractAsyncContextManager[Lease | None]:
+        """None if somebody else holds it. Renewed each third of `ttl`; released at the end."""
+
+
+# Mail --------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Mail:
+    to: str
+    subject: str
+    text: str
+    html: str
+
+
+class Mailer(Protocol):
+    async def send(self, mail: Mail) -> None:
+        """Hand it to the mail server. Raises Unavailable with a sentence."""
+
+
+Clock = Callable[[], datetime]
+Sleep = Callable[[float], Awaitable[None]]

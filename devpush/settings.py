@@ -1,0 +1,339 @@
+"""The environment, read once into frozen Settings, or one message that names all that is wrong with it."""
+
+import hashlib
+import os
+import re
+import secrets
+import socket
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from cryptography.fernet import Fernet
+
+from devpush.errors import BadSettings
+
+ROOT = Path(__file__).resolve().parent.parent
+MIN_SECRET = 32
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Every setting of the platform. Times are seconds, memory is MB, CPU is µs per 100 ms."""
+
+    app_name: str = "/dev/push"
+    app_description: str = "Push to deploy, on your own server"
+    url_scheme: str = "http"
+    le_email: str = ""
+    hostname: str = "localhost"
+    deploy_domain: str = "localhost"
+    server_ip: str = "127.0.0.1"
+    secret_key: str = field(repr=False)
+    encryption_keys: tuple[str, ...] = field(repr=False)
+    email_logo: str = ""
+    email_sender_name: str = ""
+    email_sender_address: str = ""
+    resend_api_key: str = field(default="", repr=False)
+    smtp_host: str = ""
+    smtp_port: int = 587
+    smtp_username: str = ""
+    smtp_password: str = field(default="", repr=False)
+    github_app_id: str = ""
+    github_app_name: str = ""
+    github_app_private_key: str = field(default="", repr=False)
+    github_app_webhook_secret: str = field(default="", repr=False)
+    github_app_client_id: str = ""
+    github_app_client_secret: str = field(default="", repr=False)
+    github_url: str = "https://github.com"
+    github_api_url: str = "https://api.github.com"
+    google_client_id: str = ""
+    google_client_secret: str = field(default="", repr=False)
+    postgres_host: str | None = None
+    """None: our own, as a child process (see local.py). Likewise `redis_url` and `traefik_config_dir`."""
+    postgres_port: int = 5432
+    postgres_db: str = "devpush"
+    postgres_user: str = "devpush-app"
+    postgres_password: str = field(default="", repr=False)
+    redis_url: str | None = field(default=None, repr=False)
+    traefik_config_dir: Path | None = None
+    traefik_url: str = "http://127.0.0.1:80"
+    """Where we see Traefik's entry point answer; only for a Traefik that is not our own."""
+    loki_url: str = ""
+    docker_host: str = "unix:///var/run/docker.sock"
+    data_dir: Path
+    upload_dir: Path
+    default_cpu_quota: int = 100_000
+    default_memory_mb: int = 4096
+    job_timeout: int = 320
+    job_completion_wait: int = 300
+    deployment_timeout: int = 300
+    max_concurrent_deployments: int = 2
+    log_level: str = "WARNING"
+    db_echo: bool = False
+    env: str = "development"
+    access_email_denied_message: str = "This e-mail address may not sign in here."
+    access_email_denied_webhook_url: str = ""
+    runner_ca_bundle: Path | None = None
+    base_image: str = ""
+    """Build every runner image on this image instead of the official ones (closed networks)."""
+    bind: str = "127.0.0.1"
+    port: int = 8000
+    http_port: int = 8080
+
+    @property
+    def production(self) -> bool:
+        return self.env == "production"
+
+    @property
+    def mail_configured(self) -> bool:
+        return bool(self.smtp_host or self.resend_api_key)
+
+    @property
+    def dashboard_url(self) -> str:
+        """Where people reach the dashboard, without a final slash. The only source of absolute links."""
+        if self.production:
+            return f"{self.url_scheme}://{self.hostname}"
+        return f"{self.url_scheme}://{self.hostname}:{self.port}"
+
+    def app_url(self, hostname: str) -> str:
+        """Where people reach an app's hostname, without a final slash."""
+        standard = {"http": 80, "https": 443}[self.url_scheme]
+        outside = standard if self.production else self.http_port
+        return f"{self.url_scheme}://{hostname}" + ("" if outside == standard else f":{outside}")
+
+
+def read(environ: Mapping[str, str] | None = None) -> Settings:
+    """Settings from the environment. Raises BadSettings with every complaint at once."""
+    reader = _Reader(os.environ if environ is None else environ)
+    settings = reader.settings()
+    if reader.complaints:
+        raise BadSettings("Please mend these settings:\n" + "\n".join(f"  - {line}" for line in reader.complaints))
+    return settings
+
+
+def default_data_dir(checkout: Path = ROOT) -> Path:
+    """Beside the code, so that a fresh clone is a fresh installation; elsewhere if our PostgreSQL couldn't reach it."""
+    if os.geteuid() == 0 and not all(folder.stat().st_mode & 0o001 for folder in (checkout, *checkout.parents)):
+        return Path("/var/lib/devpush") / hashlib.sha256(str(checkout).encode()).hexdigest()[:8]
+    return checkout / ".data"
+
+
+class _Reader:
+    """Takes values out of the environment and collects complaints instead of stopping at the first."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self.environ = environ
+        self.complaints: list[str] = []
+
+    def settings(self) -> Settings:
+        env = self.choice("ENV", "development", {"development", "production"})
+        data_dir = self.path("DATA_DIR") or default_data_dir()
+        embedded = not (self.text("POSTGRES_HOST") and self.text("REDIS_URL") and self.text("TRAEFIK_CONFIG_DIR"))
+        if env == "production":
+            self._production()
+        secret_key, encryption_keys = self._secrets(env, data_dir)
+        return Settings(
+            app_name=self.text("APP_NAME", "/dev/push"),
+            app_description=self.text("APP_DESCRIPTION", Settings.app_description),
+            url_scheme=self.choice("URL_SCHEME", "https" if env == "production" else "http", {"http", "https"}),
+            le_email=self.email("LE_EMAIL"),
+            hostname=self.host("APP_HOSTNAME", self.host("HOSTNAME", "localhost", machine_name_ok=True)),
+            deploy_domain=self.host("DEPLOY_DOMAIN", "localhost"),
+            server_ip=self.text("SERVER_IP") or self.text("SERVER_UP", "127.0.0.1"),
+            secret_key=secret_key,
+            encryption_keys=encryption_keys,
+            email_logo=self.url("EMAIL_LOGO", ""),
+            email_sender_name=self.text("EMAIL_SENDER_NAME"),
+            email_sender_address=self.email("EMAIL_SENDER_ADDRESS"),
+            resend_api_key=self.text("RESEND_API_KEY"),
+            smtp_host=self.text("SMTP_HOST"),
+            smtp_port=self.number("SMTP_PORT", 587, 1, 65535),
+            smtp_username=self.text("SMTP_USERNAME"),
+            smtp_password=self.text("SMTP_PASSWORD"),
+            github_app_id=self.text("GITHUB_APP_ID"),
+            github_app_name=self.text("GITHUB_APP_NAME"),
+            github_app_private_key=self.text("GITHUB_APP_PRIVATE_KEY").replace("\\n", "\n"),
+            github_app_webhook_secret=self.text("GITHUB_APP_WEBHOOK_SECRET"),
+            github_app_client_id=self.text("GITHUB_APP_CLIENT_ID"),
+            github_app_client_secret=self.text("GITHUB_APP_CLIENT_SECRET"),
+            github_url=self.url("GITHUB_URL", "https://github.com"),
+            github_api_url=self.url("GITHUB_API_URL", "https://api.github.com"),
+            google_client_id=self.text("GOOGLE_CLIENT_ID"),
+            google_client_secret=self.text("GOOGLE_CLIENT_SECRET"),
+            postgres_host=self.text("POSTGRES_HOST") or None,
+            postgres_port=self.number("POSTGRES_PORT", 5432, 1, 65535),
+            postgres_db=self.text("POSTGRES_DB", "devpush"),
+            postgres_user=self.text("POSTGRES_USER", "devpush-app"),
+            postgres_password=self.text("POSTGRES_PASSWORD"),
+            redis_url=self.url("REDIS_URL", "", {"redis", "rediss", "unix"}) or None,
+            traefik_config_dir=self.path("TRAEFIK_CONFIG_DIR"),
+            traefik_url=self.url("TRAEFIK_URL", "http://127.0.0.1:80"),
+            loki_url=self.url("LOKI_URL", ""),
+            docker_host=self.url("DOCKER_HOST", Settings.docker_host, {"unix", "tcp", "http", "https"}),
+            data_dir=data_dir,
+            upload_dir=self.path("UPLOAD_DIR") or (data_dir / "upload" if embedded else Path("/upload")),
+            default_cpu_quota=self.number("DEFAULT_CPU_QUOTA", 100_000, 1_000, 12_800_000),
+            default_memory_mb=self.number("DEFAULT_MEMORY_MB", 4096, 16, 1_048_576),
+            job_timeout=self.number("JOB_TIMEOUT", 320, 10, 86_400),
+            job_completion_wait=self.number("JOB_COMPLETION_WAIT", 300, 0, 86_400),
+            deployment_timeout=self.number("DEPLOYMENT_TIMEOUT", 300, 1, 86_400),
+            max_concurrent_deployments=self.number("MAX_CONCURRENT_DEPLOYMENTS", min(4, os.cpu_count() or 2), 1, 64),
+            log_level=self.choice("LOG_LEVEL", "WARNING", {"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"}, str.upper),
+            db_echo=self.flag("DB_ECHO"),
+            env=env,
+            access_email_denied_message=self.text(
+                "ACCESS_EMAIL_DENIED_MESSAGE", Settings.access_email_denied_message
+            ),
+            access_email_denied_webhook_url=self.url("ACCESS_EMAIL_DENIED_WEBHOOK_URL", ""),
+            runner_ca_bundle=self.file("RUNNER_CA_BUNDLE"),
+            base_image=self.text("BASE_IMAGE"),
+            bind=self.text("BIND", "127.0.0.1"),
+            port=self.number("PORT", 8000, 1, 65535),
+            http_port=self.number("HTTP_PORT", 8080, 1, 65535),
+        )
+
+    # One method a kind of value
+
+    def text(self, name: str, default: str = "") -> str:
+        value = self.environ.get(name, "").strip() or default
+        if "\0" in value:
+            self.complaints.append(f"{name} holds a NUL character.")
+        return value
+
+    def number(self, name: str, default: int, low: int, high: int) -> int:
+        value = self.text(name)
+        if not value:
+            return default
+        if re.fullmatch(r"-?[0-9]{1,12}", value) and low <= int(value) <= high:
+            return int(value)
+        self.complaints.append(f"{name} must be a whole number from {low} to {high}, not {value!r}.")
+        return default
+
+    def choice(self, name: str, default: str, allowed: set[str], fold: Callable[[str], str] = str.lower) -> str:
+        value = fold(self.text(name, default))
+        if value in allowed:
+            return value
+        self.complaints.append(f"{name} must be one of {', '.join(sorted(allowed))}, not {value!r}.")
+        return default
+
+    def flag(self, name: str) -> bool:
+        yes, no = {"1", "true", "yes", "on"}, {"", "0", "false", "no", "off"}
+        value = self.text(name).lower()
+        if value not in yes | no:
+            self.complaints.append(f"{name} must be true or false, not {value!r}.")
+        return value in yes
+
+    def host(self, name: str, default: str, *, machine_name_ok: bool = False) -> str:
+        value = self.text(name).lower().rstrip(".")
+        if not value:
+            return default
+        if machine_name_ok and value == socket.gethostname().lower() and "." not in value:
+            return default  # shells and containers export HOSTNAME by themselves: nobody chose it
+        label = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+        if len(value) <= 253 and re.fullmatch(rf"{label}(\.{label})*", value):
+            return value
+        self.complaints.append(f"{name} must be a host name like example.com, not {value!r}.")
+        return default
+
+    def url(self, name: str, default: str, schemes: set[str] | None = None) -> str:
+        value = self.text(name, default).rstrip("/")
+        if not value:
+            return value
+        allowed = schemes or {"http", "https"}
+        try:
+            parts = urlsplit(value)
+            good = parts.scheme in allowed and bool(parts.netloc or parts.scheme == "unix")
+        except ValueError:
+            good = False
+        if not good:
+            shown = ", ".join(f"{scheme}://" for scheme in sorted(allowed))
+            self.complaints.append(f"{name} must be an address that begins with {shown}.")
+            return default
+        return value
+
+    def email(self, name: str) -> str:
+        value = self.text(name)
+        if value and not re.fullmatch(r"[^@\s<>,;\"]+@[^@\s<>,;\"]+", value):
+            self.complaints.append(f"{name} must be an e-mail address, not {value!r}.")
+        return value
+
+    def path(self, name: str) -> Path | None:
+        value = self.text(name)
+        if value and not Path(value).is_absolute():
+            return Path.cwd() / value
+        return Path(value) if value else None
+
+    def file(self, name: str) -> Path | None:
+        value = self.path(name)
+        if value and not value.is_file():
+            self.complaints.append(f"{name} names {value}, which is not a file.")
+        return value
+
+    # Secrets
+
+    def _production(self) -> None:
+        """In production nothing secret may be made up, short or shared."""
+        needed = ["SECRET_KEY", "ENCRYPTION_KEY", "DEPLOY_DOMAIN"]
+        if self.text("POSTGRES_HOST"):
+            needed.append("POSTGRES_PASSWORD")
+        self.complaints += [f"{name} must be set in production." for name in needed if not self.text(name)]
+        if not self.text("APP_HOSTNAME") and self.host("HOSTNAME", "", machine_name_ok=True) in ("", "localhost"):
+            self.complaints.append("APP_HOSTNAME must be set in production.")
+        seen: dict[str, str] = {}
+        for name in SECRETS:
+            value = self.text(name)
+            if not value:
+                continue
+            low = MIN_SECRET if name in ("SECRET_KEY", "ENCRYPTION_KEY") else 12
+            if len(value) < low:
+                self.complaints.append(f"{name} is too short: at least {low} characters in production.")
+            elif len(set(value)) < 6 or value.lower().startswith(("change", "secret", "password", "default", "example")):
+                self.complaints.append(f"{name} looks like a placeholder: generate one (openssl rand -hex 32).")
+            if value in seen:
+                self.complaints.append(f"{name} is the same as {seen[value]}: every secret needs a value of its own.")
+            seen.setdefault(value, name)
+
+    def _secrets(self, env: str, data_dir: Path) -> tuple[str, tuple[str, ...]]:
+        """The two keys: from the environment, or in development made once and kept under DATA_DIR/keys."""
+        keys = tuple(key.strip() for key in self.text("ENCRYPTION_KEY").split(",") if key.strip())
+        for key in keys:
+            try:
+                Fernet(key)
+            except ValueError:
+                self.complaints.append(
+                    "ENCRYPTION_KEY must hold keys of 32 bytes in URL-safe base64, separated by commas "
+                    '(python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())").'
+                )
+                break
+        if env == "production" or self.complaints:
+            return self.text("SECRET_KEY"), keys
+        return (
+            self.text("SECRET_KEY") or _kept(data_dir / "keys" / "secret_key", secrets.token_hex(32)),
+            keys or (_kept(data_dir / "keys" / "encryption_key", Fernet.generate_key().decode()),),
+        )
+
+
+SECRETS = (
+    "SECRET_KEY",
+    "ENCRYPTION_KEY",
+    "POSTGRES_PASSWORD",
+    "SMTP_PASSWORD",
+    "RESEND_API_KEY",
+    "GITHUB_APP_WEBHOOK_SECRET",
+    "GITHUB_APP_CLIENT_SECRET",
+    "GOOGLE_CLIENT_SECRET",
+)
+
+
+def _kept(path: Path, fresh: str) -> str:
+    """The secret in that file; made with 0600 the first time."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(fresh)
+        return fresh
+    except FileExistsError:
+        return path.read_text().strip()
+    except OSError as error:
+        raise BadSettings(f"DATA_DIR ({path.parent.parent}) can't be written: {error.strerror}.") from None
