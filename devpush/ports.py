@@ -4,12 +4,17 @@ Every call may raise `Unavailable` when the other side can't be reached now; wha
 Times are seconds unless said otherwise; every datetime is aware, in UTC.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Literal, Protocol
+
+from devpush.settings import Settings
+
+APP_PORT = 8000
+"""Where every app listens inside its container."""
 
 Stream = Literal["out", "err", "system"]
 Source = Literal["build", "run"]
@@ -185,7 +190,7 @@ class Containers(Protocol):
         """None if there is no such container."""
 
     async def list(self, labels: Mapping[str, str] | None = None) -> list[Container]:
-        """This installation's containers, running or not, with these labels. `address` is the one it was created with."""
+        """This installation's containers, running or not, with these labels; `address` as it was created with."""
 
     async def stop(self, container: str, *, grace: float = 10) -> None:
         """SIGTERM, then SIGKILL after `grace`. Idempotent; it will not be restarted."""
@@ -213,6 +218,13 @@ class AddressTaken(Exception):
 
 class ImageMissing(Exception):
     """The engine hasn't got that image any more."""
+
+
+class Probe(Protocol):
+    """Whether an app answers, asked at its own address and nowhere else."""
+
+    async def status(self, address: str, path: str, *, timeout: float = 5) -> int | None:
+        """The HTTP status of GET http://address:8000/path, redirects not followed; None if nothing answers there."""
 
 
 # Traefik -----------------------------------------------------------------------------------------------------------
@@ -378,6 +390,19 @@ class LogStore(Protocol):
         """Remove a project's lines, or all lines older than that."""
 
 
+class Shipping(Protocol):
+    """Carries what containers write into the LogStore."""
+
+    async def run(self) -> None:
+        """Its life, until cancelled."""
+
+    def attach(self, container: str) -> None:
+        """Follow this container from now on (it would be found by itself a little later)."""
+
+    async def drained(self, container: str, *, timeout: float = 5) -> None:
+        """Until what an ended container wrote is kept, or `timeout` is over."""
+
+
 # What is happening now ---------------------------------------------------------------------------------------------
 
 
@@ -436,5 +461,36 @@ class Mailer(Protocol):
         """Hand it to the mail server. Raises Unavailable with a sentence."""
 
 
-Clock = Callable[[], datetime]
-Sleep = Callable[[float], Awaitable[None]]
+# All of it, together ------------------------------------------------------------------------------------------------
+
+
+class Jobs(Protocol):
+    """The task pool of this process, as those who give it work see it."""
+
+    def wake(self) -> None:
+        """There is something queued: look soon. Call it after the commit, never inside a transaction."""
+
+    def stop(self, deployment: str) -> None:
+        """Drop the task that works on this deployment, if it runs here (it was cancelled in the database first)."""
+
+    def sweep_soon(self) -> None:
+        """What runs may differ from what is wanted."""
+
+
+@dataclass
+class World:
+    """Everything outside, as opened by serve.py; handed to whatever acts on it."""
+
+    settings: Settings
+    installation: str
+    """8 hex: marks all that is ours on a shared Docker Engine."""
+    containers: Containers
+    proxy: Proxy
+    git: Git
+    logs: LogStore
+    live: Live
+    leases: Leases
+    mailer: Mailer
+    probe: Probe
+    shipping: Shipping
+    jobs: Jobs

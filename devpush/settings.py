@@ -182,9 +182,7 @@ class _Reader:
             log_level=self.choice("LOG_LEVEL", "WARNING", {"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"}, str.upper),
             db_echo=self.flag("DB_ECHO"),
             env=env,
-            access_email_denied_message=self.text(
-                "ACCESS_EMAIL_DENIED_MESSAGE", Settings.access_email_denied_message
-            ),
+            access_email_denied_message=self.text("ACCESS_EMAIL_DENIED_MESSAGE", Settings.access_email_denied_message),
             access_email_denied_webhook_url=self.url("ACCESS_EMAIL_DENIED_WEBHOOK_URL", ""),
             runner_ca_bundle=self.file("RUNNER_CA_BUNDLE"),
             base_image=self.text("BASE_IMAGE"),
@@ -278,7 +276,10 @@ class _Reader:
         if self.text("POSTGRES_HOST"):
             needed.append("POSTGRES_PASSWORD")
         self.complaints += [f"{name} must be set in production." for name in needed if not self.text(name)]
-        if not self.text("APP_HOSTNAME") and self.host("HOSTNAME", "", machine_name_ok=True) in ("", "localhost"):
+        if not self.text("APP_HOSTNAME") and self.host("HOSTNAME", "", machine_name_ok=True) in (
+            "",
+            "localhost",
+        ):
             self.complaints.append("APP_HOSTNAME must be set in production.")
         seen: dict[str, str] = {}
         for name in SECRETS:
@@ -288,7 +289,9 @@ class _Reader:
             low = MIN_SECRET if name in ("SECRET_KEY", "ENCRYPTION_KEY") else 12
             if len(value) < low:
                 self.complaints.append(f"{name} is too short: at least {low} characters in production.")
-            elif len(set(value)) < 6 or value.lower().startswith(("change", "secret", "password", "default", "example")):
+            elif len(set(value)) < 6 or value.lower().startswith(
+                ("change", "secret", "password", "default", "example")
+            ):
                 self.complaints.append(f"{name} looks like a placeholder: generate one (openssl rand -hex 32).")
             if value in seen:
                 self.complaints.append(f"{name} is the same as {seen[value]}: every secret needs a value of its own.")

@@ -1,7 +1,13 @@
 """How we reach PostgreSQL: Tortoise's configuration, for the process, aerich and the tests alike."""
 
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, quote, unquote, urlsplit
+
+from aerich import Command
+from tortoise.queryset import QuerySet
+
+MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
 
 
 def address(*, host: str, port: int, user: str, password: str, database: str) -> str:
@@ -27,3 +33,14 @@ def config(url: str, *, pool: int = 10) -> dict[str, Any]:
         "use_tz": True,
         "timezone": "UTC",
     }
+
+
+async def migrate(url: str) -> list[str]:
+    """Bring the schema up to this version's; the names of the migrations that were needed."""
+    async with Command(tortoise_config=config(url), app="models", location=str(MIGRATIONS)) as command:
+        return await command.upgrade()
+
+
+async def column(query: QuerySet[Any], name: str = "id") -> list[Any]:
+    """One column of the rows a query finds."""
+    return list(await query.values_list(name, flat=True))

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from tortoise import Model, connections, fields
+from tortoise.expressions import F
 
 from devpush.errors import MovedMeanwhile, WrongState
 from devpush.models.people import User
@@ -43,15 +44,19 @@ class Deployment(Model):
     number = fields.BigIntField()
     """From the sequence of acts: a later act has the higher number, over all projects."""
     project: fields.ForeignKeyRelation[Project] = fields.ForeignKeyField("models.Project", related_name="deployments")
+    project_id: UUID
     environment: fields.ForeignKeyNullableRelation[Environment] = fields.ForeignKeyField(
         "models.Environment", related_name="deployments", null=True, on_delete=fields.SET_NULL
     )
+    environment_id: UUID | None
     created_by: fields.ForeignKeyNullableRelation[User] = fields.ForeignKeyField(
         "models.User", related_name="deployments", null=True, on_delete=fields.SET_NULL
     )
+    created_by_id: UUID | None
     source: fields.ForeignKeyNullableRelation["Deployment"] = fields.ForeignKeyField(
         "models.Deployment", related_name="copies", null=True, on_delete=fields.SET_NULL
     )
+    source_id: UUID | None
     """The deployment whose image a promotion runs, or that a redeploy repeats."""
     trigger = fields.CharField(max_length=20, default="push")
     branch = fields.CharField(max_length=255)
@@ -113,9 +118,16 @@ class Deployment(Model):
         """Make it ours to work on: whoever held it can move it no more. None if it is finished or gone."""
         holder = uuid4()
         taken = cls.filter(id=id, state__in=UNFINISHED)
-        if not await taken.update(holder=holder):
+        if not await taken.update(holder=holder, attempts=F("attempts") + 1):
             return None
-        return await cls.get(id=id).select_related("project", "environment")
+        return await cls.get(id=id).select_related("project", "environment", "source")
+
+    @classmethod
+    async def end_broken(cls, id: UUID, reason: str) -> None:
+        """Fail it whoever holds it: working on it met a mistake of ours."""
+        await cls.filter(id=id, state__in=UNFINISHED).update(
+            state=State.failed, reason=reason, finished_at=datetime.now(UTC)
+        )
 
     @classmethod
     async def cancel(cls, id: UUID) -> bool:

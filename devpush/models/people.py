@@ -5,7 +5,7 @@ import re
 import secrets
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from tortoise import Model, fields
 from tortoise.transactions import in_transaction
@@ -18,6 +18,10 @@ SESSION_LIFE = timedelta(days=30)
 SIGN_IN_LIFE = timedelta(minutes=15)
 OPERATOR_LINK_LIFE = timedelta(hours=24)
 EMAIL = re.compile(r"[^@\s<>,;\"()\x00-\x1f]{1,64}@[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
 
 
 class Role(StrEnum):
@@ -109,7 +113,9 @@ class Team(Model):
 class Member(Model):
     id = fields.UUIDField(primary_key=True, default=uuid4)
     team: fields.ForeignKeyRelation[Team] = fields.ForeignKeyField("models.Team", related_name="members")
+    team_id: UUID
     user: fields.ForeignKeyRelation[User] = fields.ForeignKeyField("models.User", related_name="memberships")
+    user_id: UUID
     role = fields.CharEnumField(Role, default=Role.member)
     created_at = fields.DatetimeField(auto_now_add=True)
 
@@ -123,6 +129,7 @@ class Session(Model):
 
     id = fields.UUIDField(primary_key=True, default=uuid4)
     user: fields.ForeignKeyRelation[User] = fields.ForeignKeyField("models.User", related_name="sessions")
+    user_id: UUID
     token_hash = fields.CharField(max_length=64, unique=True)
     ip = fields.CharField(max_length=45, default="")
     user_agent = fields.CharField(max_length=300, default="")
@@ -136,14 +143,14 @@ class Session(Model):
     @classmethod
     async def begin(cls, user: User, *, ip: str, user_agent: str) -> str:
         """A new session; the token for the cookie."""
-        token, now = secrets.token_urlsafe(32), datetime.now(UTC)
+        token = secrets.token_urlsafe(32)
         await cls.create(
             user=user,
             token_hash=hash_token(token),
             ip=ip[:45],
             user_agent=user_agent[:300].replace("\0", ""),
-            used_at=now,
-            expires_at=now + SESSION_LIFE,
+            used_at=now(),
+            expires_at=now() + SESSION_LIFE,
         )
         return token
 
@@ -169,21 +176,19 @@ class SignInLink(Model):
         if operator:
             await cls.filter(operator=True, used_at=None).delete()
         life = OPERATOR_LINK_LIFE if operator else SIGN_IN_LIFE
-        await cls.create(
-            token_hash=hash_token(token), email=email, operator=operator, expires_at=datetime.now(UTC) + life
-        )
+        await cls.create(token_hash=hash_token(token), email=email, operator=operator, expires_at=now() + life)
         return token
 
     @classmethod
     async def usable(cls, token: str) -> bool:
         """Whether it would sign somebody in now. Changes nothing: mail scanners open links too."""
-        return await cls.exists(token_hash=hash_token(token), used_at=None, expires_at__gt=datetime.now(UTC))
+        return await cls.exists(token_hash=hash_token(token), used_at=None, expires_at__gt=now())
 
     @classmethod
     async def use(cls, token: str) -> "SignInLink | None":
         """Use it up: of two rivals one gets the link, the other None."""
-        now = datetime.now(UTC)
-        if not await cls.filter(token_hash=hash_token(token), used_at=None, expires_at__gt=now).update(used_at=now):
+        usable = cls.filter(token_hash=hash_token(token), used_at=None, expires_at__gt=now())
+        if not await usable.update(used_at=now()):
             return None
         return await cls.get(token_hash=hash_token(token))
 

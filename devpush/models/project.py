@@ -3,7 +3,7 @@
 import fnmatch
 import re
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from tortoise import Model, fields
 
@@ -16,9 +16,11 @@ PRODUCTION = "production"
 class Project(Model):
     id = fields.UUIDField(primary_key=True, default=uuid4)
     team: fields.ForeignKeyRelation[Team] = fields.ForeignKeyField("models.Team", related_name="projects")
+    team_id: UUID
     created_by: fields.ForeignKeyNullableRelation[User] = fields.ForeignKeyField(
         "models.User", related_name="projects", null=True, on_delete=fields.SET_NULL
     )
+    created_by_id: UUID | None
     slug = fields.CharField(max_length=40, unique=True)
     name = fields.CharField(max_length=120)
     repo_url = fields.CharField(max_length=2048)
@@ -70,6 +72,7 @@ class Environment(Model):
 
     id = fields.UUIDField(primary_key=True, default=uuid4)
     project: fields.ForeignKeyRelation[Project] = fields.ForeignKeyField("models.Project", related_name="environments")
+    project_id: UUID
     name = fields.CharField(max_length=60)
     slug = fields.CharField(max_length=40)
     color = fields.CharField(max_length=20, default="green")
@@ -93,9 +96,11 @@ class Variable(Model):
 
     id = fields.UUIDField(primary_key=True, default=uuid4)
     project: fields.ForeignKeyRelation[Project] = fields.ForeignKeyField("models.Project", related_name="variables")
+    project_id: UUID
     environment: fields.ForeignKeyNullableRelation[Environment] = fields.ForeignKeyField(
         "models.Environment", related_name="variables", null=True
     )
+    environment_id: UUID | None
     key = fields.CharField(max_length=100)
     value = SecretField()
     created_at = fields.DatetimeField(auto_now_add=True)

@@ -1,1 +1,565 @@
-"""What the pages show, read in few queries: plain SQL where row objects would cost more than the query."""
+"""What the pages show, read in few queries: plain SQL where row objects would cost more than the query.
+
+Nothing here knows where apps are reached: whoever asks gives `url`, from an alias's label to its address.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import PurePosixPath
+from typing import Any, Generic, Literal, TypeVar
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from tortoise import connections
+
+from devpush.errors import NotFound
+from devpush.models.deployment import CANCELLABLE, UNFINISHED, State
+from devpush.models.project import PRODUCTION
+
+PAGE = 25
+MOST_COUNTED = 10_000
+"""Counting goes no further: nobody turns 400 pages, and a large project must not make everyone wait."""
+
+Role = Literal["current", "previous"]
+Url = Callable[[str], str]
+Record = Mapping[str, Any]
+StepState = Literal["done", "running", "failed", "waiting", "skipped", "cancelled"]
+ENDED_IN: dict[str, StepState] = {"failed": "failed", "cancelled": "cancelled", "skipped": "skipped"}
+T = TypeVar("T")
+
+
+# What there is to show
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeploymentRow:
+    """A deployment in a list."""
+
+    id: UUID
+    short_id: str
+    number: int
+    state: str
+    reason: str
+    environment_name: str
+    environment_slug: str
+    environment_color: str
+    branch: str
+    commit_sha: str
+    commit_message: str
+    commit_author: str
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    trigger: str
+    role: Role | None
+    url: str | None
+    """Its own while it is served, else the environment's if that leads to it."""
+    project_id: UUID
+    project_name: str
+    project_slug: str
+    health: str
+    health_note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvironmentCard:
+    """An environment: where it is, what serves there and what came last."""
+
+    id: UUID
+    name: str
+    slug: str
+    color: str
+    branch: str
+    url: str
+    hostname: str
+    current: DeploymentRow | None
+    previous: DeploymentRow | None
+    latest: DeploymentRow | None
+    health: str
+    health_note: str
+    project_slug: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProjectCard:
+    """A project in its team's list."""
+
+    id: UUID
+    name: str
+    slug: str
+    repo: str
+    url: str
+    production: DeploymentRow | None
+    latest: DeploymentRow | None
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A step of a deployment's life."""
+
+    name: str
+    state: StepState
+    started_at: datetime | None
+    finished_at: datetime | None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Hostname:
+    """A hostname that was made for a deployment, and whether it leads there now."""
+
+    hostname: str
+    url: str
+    kind: str
+    live: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Can:
+    """What may be done with a deployment as it stands."""
+
+    cancel: bool
+    redeploy: bool
+    roll_back: bool
+    promote: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeploymentPage(DeploymentRow):
+    """A deployment, whole."""
+
+    repo_url: str
+    commit_url: str | None
+    created_by_name: str | None
+    environment_url: str | None
+    steps: Sequence[Step]
+    hostnames: Sequence[Hostname]
+    can: Can
+    image_reused: bool
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentName:
+    """An environment to choose from."""
+
+    id: UUID
+    name: str
+    slug: str
+    color: str
+
+
+@dataclass(frozen=True, slots=True)
+class VariableRow:
+    """A variable without its value."""
+
+    id: UUID
+    key: str
+    environment_name: str
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """A page of a list: the `number`-th of `pages`. `total` counts no further than MOST_COUNTED."""
+
+    items: Sequence[T]
+    number: int
+    pages: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentsPage:
+    page: Page[DeploymentRow]
+    environments: Sequence[EnvironmentName]
+
+
+# Deployments in lists
+
+# A list carries the beginning of messages and reasons only; the deployment's own page has them whole.
+DEPLOYMENT = """
+    SELECT d.id, d.number, d.state, left(d.reason, 500) AS reason, d.branch, d.commit_sha,
+        left(d.commit_message, 500) AS commit_message, d.commit_author, d.created_at, d.building_at,
+        d.finished_at, d.trigger, d.health, d.health_note, d.project_id,
+        e.name AS environment_name, e.slug AS environment_slug, e.color AS environment_color,
+        p.name AS project_name, p.slug AS project_slug,
+        at.environment_label, at.own_label, at.of_branch,
+        EXISTS (
+            SELECT FROM alias a WHERE a.previous_id = d.id AND a.kind IN ('production', 'environment')
+        ) AS previous
+"""
+OF_DEPLOYMENT = """
+    JOIN project p ON p.id = d.project_id
+    LEFT JOIN environment e ON e.id = d.environment_id
+    LEFT JOIN LATERAL (
+        SELECT min(a.label) FILTER (WHERE a.kind IN ('production', 'environment')) AS environment_label,
+            min(a.label) FILTER (WHERE a.kind = 'deployment') AS own_label,
+            bool_or(a.kind = 'branch') AS of_branch
+        FROM alias a WHERE a.deployment_id = d.id
+    ) at ON true
+"""
+
+
+async def latest_deployments(
+    *, url: Url, team_id: UUID | None = None, project_id: UUID | None = None, limit: int = 10
+) -> list[DeploymentRow]:
+    """The newest deployments of a project or of all the team's projects."""
+    if project_id:
+        newest = "SELECT * FROM deployment WHERE project_id = $1 ORDER BY number DESC LIMIT $2"
+    else:  # the newest of each project first: the index serves that, however many deployments a team has
+        newest = """SELECT x.* FROM project y CROSS JOIN LATERAL (
+            SELECT * FROM deployment z WHERE z.project_id = y.id ORDER BY z.number DESC LIMIT $2
+        ) x WHERE y.team_id = $1 AND y.removing_at IS NULL ORDER BY x.number DESC LIMIT $2"""
+    sql = f"{DEPLOYMENT} FROM ({newest}) d {OF_DEPLOYMENT} ORDER BY d.number DESC"
+    return [_row(record, url) for record in await _fetch(sql, project_id or team_id, limit)]
+
+
+async def deployment_row(deployment_id: UUID, *, url: Url) -> DeploymentRow | None:
+    return (await _rows([deployment_id], url)).get(deployment_id)
+
+
+async def _rows(ids: Sequence[UUID], url: Url) -> dict[UUID, DeploymentRow]:
+    """These deployments, by id."""
+    if not ids:
+        return {}
+    sql = f"{DEPLOYMENT} FROM deployment d {OF_DEPLOYMENT} WHERE d.id = ANY($1)"
+    return {record["id"]: _row(record, url) for record in await _fetch(sql, list(ids))}
+
+
+def _row(record: Record, url: Url) -> DeploymentRow:
+    return DeploymentRow(**_row_facts(record, url))
+
+
+def _row_facts(record: Record, url: Url) -> dict[str, Any]:
+    return {
+        "id": record["id"],
+        "short_id": record["id"].hex[:7],
+        "number": record["number"],
+        "state": record["state"],
+        "reason": record["reason"],
+        "environment_name": record["environment_name"] or "Removed environment",
+        "environment_slug": record["environment_slug"] or "",
+        "environment_color": record["environment_color"] or "slate",
+        "branch": record["branch"],
+        "commit_sha": record["commit_sha"],
+        "commit_message": record["commit_message"],
+        "commit_author": record["commit_author"],
+        "created_at": record["created_at"],
+        "started_at": record["building_at"],
+        "finished_at": record["finished_at"],
+        "trigger": record["trigger"],
+        "role": _role(record),
+        "url": _url(record, url),
+        "project_id": record["project_id"],
+        "project_name": record["project_name"],
+        "project_slug": record["project_slug"],
+        "health": record["health"],
+        "health_note": record["health_note"],
+    }
+
+
+def _role(record: Record) -> Role | None:
+    """What it is to its environment; a branch's name counts only where the environment's never led here: after
+    a rollback the branch still leads to the newer one, which is "previous" then and can be gone back to."""
+    if record["environment_label"]:
+        return "current"
+    if record["previous"]:
+        return "previous"
+    return "current" if record["of_branch"] else None
+
+
+def _url(record: Record, url: Url) -> str | None:
+    """Its own name leads to it only as long as its environment's or branch's does (traffic.SERVING)."""
+    served = record["environment_label"] or record["of_branch"]
+    label = record["own_label"] or record["environment_label"]
+    return url(label) if served and label else None
+
+
+# The deployments page
+
+
+async def deployments_page(project_id: UUID, filters: Mapping[str, str], number: int, *, url: Url) -> DeploymentsPage:
+    """A page of a project's deployments, newest first; filters: environment, status, branch, from, to."""
+    conditions, values = _conditions(project_id, filters)
+    counted = f"SELECT FROM deployment d WHERE {conditions} LIMIT {MOST_COUNTED}"
+    named = "SELECT array_agg(ARRAY[id::text, name, slug, color] ORDER BY position) FROM environment"
+    [head] = await _fetch(
+        f"SELECT (SELECT count(*) FROM ({counted}) c) AS total, ({named} WHERE project_id = $1) AS names",  # noqa: S608
+        *values,
+    )
+    pages = max(1, -(-head["total"] // PAGE))
+    number = min(max(number, 1), pages)
+    window = f"LIMIT {PAGE} OFFSET {(number - 1) * PAGE}"
+    sql = f"""{DEPLOYMENT} FROM (
+        SELECT * FROM deployment d WHERE {conditions} ORDER BY d.number DESC {window}
+    ) d {OF_DEPLOYMENT} ORDER BY d.number DESC"""  # noqa: S608 - only our own words stand in it
+    rows = [_row(record, url) for record in await _fetch(sql, *values)] if head["total"] else []
+    names = [EnvironmentName(UUID(id), name, slug, color) for id, name, slug, color in head["names"] or []]
+    return DeploymentsPage(Page(rows, number, pages, head["total"]), names)
+
+
+def _conditions(project_id: UUID, filters: Mapping[str, str]) -> tuple[str, list[object]]:
+    """SQL conditions on `d` with their values; what makes no sense is not asked for."""
+    conditions, values = ["d.project_id = $1"], list[object]([project_id])
+
+    def have(condition: str, value: object) -> None:
+        values.append(value)
+        conditions.append(condition.format(f"${len(values)}"))
+
+    if slug := filters.get("environment"):
+        have("d.environment_id = (SELECT id FROM environment WHERE project_id = $1 AND slug = {})", slug)
+    if filters.get("status") in set(State):
+        have("d.state = {}", filters["status"])
+    if branch := filters.get("branch"):
+        have("d.branch = {}", branch)
+    if since := _day(filters.get("from")):
+        have("d.created_at >= {}", since)
+    if until := _day(filters.get("to")):
+        have("d.created_at < {}", until + timedelta(days=1))
+    return " AND ".join(conditions), values
+
+
+def _day(text: str | None) -> datetime | None:
+    """Midnight (UTC) of a day written YYYY-MM-DD."""
+    try:
+        day = date.fromisoformat(text or "")
+        return datetime.fromisoformat(f"{day.isoformat()}T00:00:00+00:00") if day.year < 9999 else None
+    except ValueError:
+        return None
+
+
+async def find_deployment(project_id: UUID, text: str) -> UUID | None:
+    """The project's deployment with that id, or the newest whose id begins so (at least 7 hex)."""
+    prefix = text.strip().lower().replace("-", "")
+    if not re.fullmatch(r"[0-9a-f]{7,32}", prefix):
+        return None
+    low, high = UUID(prefix.ljust(32, "0")), UUID(prefix.ljust(32, "f"))
+    found = await _fetch(
+        """SELECT id FROM deployment WHERE project_id = $1 AND id BETWEEN $2 AND $3
+        ORDER BY number DESC LIMIT 1""",
+        project_id,
+        low,
+        high,
+    )
+    return found[0]["id"] if found else None
+
+
+# Environments and projects
+
+
+async def environment_cards(project_id: UUID, *, url: Url) -> list[EnvironmentCard]:
+    """Production first, then the others in their order."""
+    records = await _fetch(
+        """
+        SELECT e.id, e.name, e.slug, e.color, e.branch, p.slug AS project_slug, a.label,
+            a.deployment_id AS current_id, a.previous_id, latest.id AS latest_id
+        FROM environment e
+        JOIN project p ON p.id = e.project_id
+        LEFT JOIN alias a ON a.environment_id = e.id AND a.project_id = e.project_id
+            AND a.kind IN ('production', 'environment')
+        LEFT JOIN LATERAL (
+            SELECT d.id FROM deployment d WHERE d.project_id = e.project_id AND d.environment_id = e.id
+            ORDER BY d.number DESC LIMIT 1
+        ) latest ON true
+        WHERE e.project_id = $1 ORDER BY e.slug <> 'production', e.position, e.name
+        """,
+        project_id,
+    )
+    wanted = ("current_id", "previous_id", "latest_id")
+    rows = await _rows(list({record[name] for record in records for name in wanted if record[name]}), url)
+    return [_environment_card(record, rows, url) for record in records]
+
+
+def _environment_card(record: Record, rows: Mapping[UUID, DeploymentRow], url: Url) -> EnvironmentCard:
+    current = rows.get(record["current_id"])
+    address = url(record["label"]) if record["label"] else ""
+    return EnvironmentCard(
+        id=record["id"],
+        name=record["name"],
+        slug=record["slug"],
+        color=record["color"],
+        branch=record["branch"],
+        url=address,
+        hostname=urlsplit(address).hostname or "",
+        current=current,
+        previous=rows.get(record["previous_id"]),
+        latest=rows.get(record["latest_id"]),
+        health=(current.health if current else "") or "none",
+        health_note=current.health_note if current else "",
+        project_slug=record["project_slug"],
+    )
+
+
+PROJECT = """
+    SELECT p.id, p.name, p.slug, p.repo_url, p.repo_local, a.label, a.deployment_id AS production_id,
+        latest.id AS latest_id, greatest(p.updated_at, latest.created_at) AS active_at
+    FROM project p
+    LEFT JOIN alias a ON a.project_id = p.id AND a.kind = 'production'
+    LEFT JOIN LATERAL (
+        SELECT d.id, d.created_at FROM deployment d WHERE d.project_id = p.id ORDER BY d.number DESC LIMIT 1
+    ) latest ON true
+"""
+
+
+async def project_cards(team_id: UUID, q: str = "", *, url: Url, limit: int | None = None) -> list[ProjectCard]:
+    """The team's projects whose name or slug holds `q`, the most recently active first."""
+    pattern = "%" + re.sub(r"([\\%_])", r"\\\1", q.strip()) + "%"
+    records = await _fetch(
+        f"""{PROJECT} WHERE p.team_id = $1 AND p.removing_at IS NULL
+            AND (p.name ILIKE $2 OR p.slug ILIKE $2)
+        ORDER BY active_at DESC, p.slug LIMIT $3""",
+        team_id,
+        pattern,
+        limit,
+    )
+    return await _project_cards(records, url)
+
+
+async def project_card(project_id: UUID, *, url: Url) -> ProjectCard | None:
+    records = await _fetch(f"{PROJECT} WHERE p.id = $1 AND p.removing_at IS NULL", project_id)
+    return next(iter(await _project_cards(records, url)), None)
+
+
+async def _project_cards(records: Sequence[Record], url: Url) -> list[ProjectCard]:
+    wanted = ("production_id", "latest_id")
+    rows = await _rows(list({record[name] for record in records for name in wanted if record[name]}), url)
+    return [
+        ProjectCard(
+            id=record["id"],
+            name=record["name"],
+            slug=record["slug"],
+            repo=repository_name(record["repo_url"], local=record["repo_local"]),
+            url=url(record["label"] or record["slug"]),
+            production=rows.get(record["production_id"]),
+            latest=rows.get(record["latest_id"]),
+            updated_at=record["active_at"],
+        )
+        for record in records
+    ]
+
+
+# One deployment
+
+
+async def deployment_page(project_id: UUID, deployment_id: UUID, *, url: Url) -> DeploymentPage:
+    """All there is to see of a project's deployment. Raises NotFound."""
+    records = await _fetch(
+        f"""{DEPLOYMENT}, d.reason AS whole_reason, d.commit_message AS whole_message, d.starting_at,
+            d.routing_at, d.image, d.image_reused, p.repo_url, p.repo_local, u.name AS user_name,
+            u.email AS user_email,
+            (SELECT min(label) FROM alias a WHERE a.environment_id = d.environment_id
+                AND a.project_id = d.project_id AND a.kind IN ('production', 'environment')) AS home_label
+        FROM deployment d {OF_DEPLOYMENT} LEFT JOIN "user" u ON u.id = d.created_by_id
+        WHERE d.id = $1 AND d.project_id = $2""",  # noqa: S608 - only our own words stand in it
+        deployment_id,
+        project_id,
+    )
+    if not records:
+        raise NotFound("There is no such deployment.")
+    aliases = await _fetch("SELECT label, kind FROM alias WHERE deployment_id = $1 ORDER BY label", deployment_id)
+    return _deployment_page(records[0], aliases, url)
+
+
+def _deployment_page(record: Record, aliases: Sequence[Record], url: Url) -> DeploymentPage:
+    facts = _row_facts(record, url)
+    facts |= {"reason": record["whole_reason"], "commit_message": record["whole_message"]}
+    repository = repository_name(record["repo_url"], local=record["repo_local"])
+    return DeploymentPage(
+        **facts,
+        repo_url=repository,
+        commit_url=None if record["repo_local"] else commit_url(record["repo_url"], record["commit_sha"]),
+        created_by_name=record["user_name"] or record["user_email"],
+        environment_url=url(record["home_label"]) if record["home_label"] else None,
+        steps=steps(record),
+        hostnames=_hostnames(aliases, url),
+        can=_can(record),
+        image_reused=record["image_reused"],
+    )
+
+
+KINDS = {"production": "production", "environment": "environment", "branch": "branch", "deployment": "id"}
+
+
+def _hostnames(aliases: Sequence[Record], url: Url) -> list[Hostname]:
+    served = any(alias["kind"] != "deployment" for alias in aliases)
+    found = []
+    for alias in sorted(aliases, key=lambda alias: list(KINDS).index(alias["kind"])):
+        address = url(alias["label"])
+        found.append(Hostname(urlsplit(address).hostname or "", address, KINDS[alias["kind"]], served))
+    return found
+
+
+def _can(record: Record) -> Can:
+    ran = record["state"] == State.succeeded and bool(record["image"]) and record["environment_slug"] is not None
+    return Can(
+        cancel=record["state"] in CANCELLABLE,
+        redeploy=record["state"] not in UNFINISHED,
+        roll_back=ran and not record["environment_label"],
+        promote=ran and record["environment_slug"] != PRODUCTION,
+    )
+
+
+def steps(record: Record) -> list[Step]:
+    """The four steps on the way to live: what is done, what is being done, and where it ended."""
+    begun = [record["created_at"], record["building_at"], record["starting_at"], record["routing_at"]]
+    reached = max(index for index, at in enumerate(begun) if at)
+    ended = [*begun[1:], None]
+    ended[reached] = record["finished_at"]
+    note = _build_note(record) if reached else ""
+    return [
+        Step(
+            name,
+            _step_state(record["state"], index, reached),
+            begun[index],
+            ended[index],
+            note if index == 1 else "",
+        )
+        for index, name in enumerate(UNFINISHED)
+    ]
+
+
+def _step_state(state: str, index: int, reached: int) -> StepState:
+    if state == State.succeeded or index < reached:
+        return "done"
+    if index > reached:
+        return "waiting" if state in UNFINISHED else "skipped"
+    return ENDED_IN.get(state, "running")
+
+
+def _build_note(record: Record) -> str:
+    if record["trigger"] == "promotion":
+        return "Nothing to build: this image was built before."
+    return "Nothing to build: same inputs as before." if record["image_reused"] else ""
+
+
+# Repositories as they are shown
+
+
+def repository_name(repo_url: str, *, local: bool = False) -> str:
+    """github.com/ada/engine: never a credential, never a path of the server."""
+    if local:
+        return PurePosixPath(repo_url).name.removesuffix(".git")
+    parts = urlsplit(repo_url)
+    return f"{parts.netloc.rpartition('@')[2]}{parts.path}".removesuffix(".git")
+
+
+def commit_url(repo_url: str, sha: str) -> str | None:
+    """Where a commit can be looked at, on servers known to have such a page."""
+    parts = urlsplit(repo_url)
+    if parts.scheme != "https":
+        return None
+    place = f"https://{parts.netloc.rpartition('@')[2]}{parts.path}".removesuffix(".git")
+    host = (parts.hostname or "").removeprefix("www.")
+    if host in ("github.com", "codeberg.org", "gitea.com"):
+        return f"{place}/commit/{sha}"
+    if host.startswith("gitlab."):
+        return f"{place}/-/commit/{sha}"
+    return f"{place}/commits/{sha}" if host == "bitbucket.org" else None
+
+
+async def _fetch(sql: str, *values: object) -> list[dict[str, Any]]:
+    records: list[dict[str, Any]] = await connections.get("default").execute_query_dict(sql, list(values))
+    return records

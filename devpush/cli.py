@@ -1,0 +1,147 @@
+"""The command line: migrate · serve · drain · deploy · prepare · sign-in-link."""
+
+import argparse
+import asyncio
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+
+import uvloop
+
+from devpush import settings as environment
+from devpush import terminal
+from devpush.adapters.docker import DockerContainers
+from devpush.deploy import runners
+from devpush.errors import BadSettings, DeployFailed, Refused, Unavailable, WrongKey
+from devpush.jobs import call
+from devpush.models import database
+from devpush.serve import (
+    configure_logging,
+    open_database,
+    open_world,
+    operator_link,
+    running_services,
+    serve,
+    services,
+)
+from devpush.settings import Settings
+
+Command = Callable[[Settings, argparse.Namespace], Awaitable[int | None]]
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run a command; exit 1 with a sentence on stderr when it can't be done."""
+    arguments = parser().parse_args(argv)
+    try:
+        settings = environment.read()
+        configure_logging(settings.log_level)
+        code = uvloop.run(arguments.run(settings, arguments))
+    except (BadSettings, Refused, DeployFailed, Unavailable, WrongKey) as error:
+        print(error, file=sys.stderr)
+        code = 1
+    except KeyboardInterrupt:
+        code = 130
+    sys.exit(code or 0)
+
+
+def parser() -> argparse.ArgumentParser:
+    root = argparse.ArgumentParser(
+        prog="devpush.py",
+        description="/dev/push: push to deploy, on your own server. Settings come from the environment: see README.md",
+    )
+    commands = root.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add(commands, "serve", _serve, "run the platform: dashboard, deployments, everything; Ctrl-C stops it")
+    _add(commands, "migrate", _migrate, "bring the database up to this version")
+    _add(
+        commands,
+        "prepare",
+        _prepare,
+        "build the runner images and the bundled examples that are not there yet",
+    )
+    _add(
+        commands,
+        "drain",
+        _drain,
+        "ask the running process to finish its deployments, take no new ones, and exit",
+    )
+    _add(commands, "sign-in-link", _sign_in_link, "print a new one-time link that signs the operator in")
+    deploy = _add(commands, "deploy", _deploy, "deploy a Git URL or a local repository and wait until it is live")
+    deploy.add_argument("source", metavar="SOURCE", help="Git URL (https://…) or the path of a local repository")
+    deploy.add_argument("--project", metavar="NAME", help="the project; made if there is none (default: SOURCE's name)")
+    deploy.add_argument("--branch", metavar="B", help="the branch (default: the project's, or the repository's own)")
+    deploy.add_argument("--runner", metavar="R", choices=list(runners.runners()), help="python, node or static")
+    deploy.add_argument("--root", metavar="DIR", help="the folder of the app inside the repository")
+    deploy.add_argument("--install", metavar="CMD", help="install command; '' for none")
+    deploy.add_argument("--build", metavar="CMD", help="build command; '' for none")
+    deploy.add_argument("--start", metavar="CMD", help="start command")
+    deploy.add_argument("--var", metavar="K=V", action="append", default=[], help="a variable; may be repeated")
+    return root
+
+
+def _add(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, run: Command, help: str
+) -> argparse.ArgumentParser:
+    command = commands.add_parser(name, help=help, description=f"{help[0].upper()}{help[1:]}.")
+    command.set_defaults(run=run)
+    return command
+
+
+async def _serve(settings: Settings, _: argparse.Namespace) -> None:
+    await serve(settings)
+
+
+async def _migrate(settings: Settings, _: argparse.Namespace) -> None:
+    """On the running process's database, or on our own, started for the moment."""
+    try:
+        done = await database.migrate(str(running_services(settings).postgres_dsn))
+    except BadSettings:
+        async with services(settings) as found:
+            done = await database.migrate(str(found.postgres_dsn))
+    print(f"Migrated: {', '.join(done)}." if done else "The database is up to date.")
+
+
+async def _prepare(settings: Settings, _: argparse.Namespace) -> None:
+    async with DockerContainers(settings.docker_host, "runners") as containers:
+        for slug in runners.runners():
+            await runners.image(settings, containers, slug, print)
+    for runner in runners.runners().values():
+        await asyncio.to_thread(_bare_example, runner, settings.data_dir / "examples")
+    print(f"Runner images are ready: {', '.join(runners.runners())}.")
+
+
+def _bare_example(runner: runners.Runner, folder: Path) -> None:
+    """The runner's example app as a bare repository; a new commit only when its files have changed."""
+    bare, work = folder / f"{runner.slug}.git", ("--work-tree", str(runner.example))
+    bare.mkdir(parents=True, exist_ok=True)
+    author = (
+        "-c",
+        "user.name=/dev/push",
+        "-c",
+        "user.email=devpush@localhost",
+        "-c",
+        "core.hooksPath=/dev/null",
+    )
+    git = ("git", "--git-dir", str(bare), *author)
+
+    def run(*argv: str) -> int:
+        return subprocess.run([*git, *argv], check=False, capture_output=True).returncode
+
+    run("init", "--bare", "--initial-branch", "main")
+    run(*work, "-c", "core.bare=false", "add", "--all", "--force", ".")
+    run(*work, "-c", "core.bare=false", "commit", "--message", f"{runner.title} example")
+
+
+async def _drain(settings: Settings, _: argparse.Namespace) -> int:
+    async with open_world(settings, running_services(settings), call.Caller) as world:
+        return await terminal.drain(world)
+
+
+async def _sign_in_link(settings: Settings, _: argparse.Namespace) -> None:
+    async with open_database(settings, running_services(settings)):
+        print(await operator_link(settings))
+
+
+async def _deploy(settings: Settings, arguments: argparse.Namespace) -> int:
+    async with open_world(settings, running_services(settings), call.Caller) as world:
+        return await terminal.deploy(world, arguments)

@@ -1,0 +1,1 @@
+"""The verbs: what becomes of a push."""

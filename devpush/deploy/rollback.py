@@ -1,0 +1,146 @@
+"""Back to an earlier deployment: its stopped container starts, the aliases move, the route is seen. No build."""
+
+import asyncio
+import json
+import time
+
+from devpush.deploy import environment, plan, traffic
+from devpush.deploy.network import have_network
+from devpush.deploy.news import tell
+from devpush.deploy.plan import Names
+from devpush.errors import DeployFailed, Refused
+from devpush.models import Alias, Deployment, Environment, State, User
+from devpush.models.deployment import next_act
+from devpush.models.project import CONFIG
+from devpush.ports import AddressTaken, ImageMissing, World
+
+READY_WITHIN = 60
+
+
+async def roll_back(world: World, deployment: Deployment, *, by: User | None) -> str:
+    """Point the deployment's environment (and its branch, and its domains) at it again; the sentence that says so.
+    Until it answers, whatever serves goes on serving. Raises Refused."""
+    await deployment.fetch_related("project", "environment")
+    target = deployment.environment
+    if deployment.state != State.succeeded or not deployment.image or not target:
+        raise Refused("Only a deployment that succeeded, in an environment that still exists, can be rolled back to.")
+    act = await next_act()
+    alias = await traffic.name_environment(deployment.project, target)
+    if alias.deployment_id == deployment.id:
+        raise Refused(f"{target.name} already runs {deployment.short_id}.")
+    before = alias.deployment_id
+    await _wake_up(world, deployment)
+    moved = await traffic.point(deployment, await traffic.names_for(deployment), act)
+    await asleep_again(deployment)
+    if alias.id not in {each.id for each in moved}:
+        raise Refused(f"A newer deployment of {target.name} went live meanwhile. Look again, then decide.")
+    await traffic.follow(world, deployment.project.id)
+    await traffic.see(world, deployment, alias)
+    world.jobs.sweep_soon()
+    await _tell_both(world, deployment, before)
+    return f"Rolled back to {deployment.short_id}. {target.name} now runs “{_title(deployment)}”."
+
+
+async def _wake_up(world: World, deployment: Deployment) -> None:
+    """Have its container running and answering: started again, or made again from its image."""
+    name = Names(world.installation).container(deployment, "app")
+    await Deployment.filter(id=deployment.id).update(health="waking", health_note="")  # the sweep leaves it alone
+    try:
+        container = await world.containers.inspect(name)
+        if container is None or container.address != deployment.address:
+            await make_again(world, deployment)
+        elif container.state != "running":
+            await world.containers.start(name)
+            await world.containers.keep_running(name)
+        world.shipping.attach(name)
+        await _answers(world, deployment, name)
+    except ImageMissing:
+        await asleep_again(deployment)
+        raise Refused(f"The image of {deployment.short_id} is no longer kept. Redeploy it instead.") from None
+    except DeployFailed as failure:
+        await asleep_again(deployment)
+        world.jobs.sweep_soon()
+        raise Refused(f"{deployment.short_id} did not come up again, so nothing was changed. {failure}") from None
+
+
+async def asleep_again(deployment: Deployment) -> None:
+    """It serves by its aliases now, or is stopped by the sweep."""
+    await Deployment.filter(id=deployment.id, health="waking").update(health="ok")
+
+
+async def make_again(world: World, deployment: Deployment) -> None:
+    """The app's container anew from its image, with the variables it had. Raises ImageMissing, DeployFailed."""
+    await have_network(world, deployment.project)
+    names = Names(world.installation)
+    variables = await environment.running(world.settings, deployment)
+    for address in plan.app_addresses(str(deployment.project.subnet)):
+        if deployment.address is None and not await _take_address(deployment, address):
+            continue
+        try:
+            await world.containers.create(plan.app(names, deployment, variables))
+            await world.containers.start(names.container(deployment, "app"))
+            await world.containers.keep_running(names.container(deployment, "app"))
+        except AddressTaken:
+            await Deployment.filter(id=deployment.id).update(address=None)
+            deployment.address = None
+            continue
+        return
+    raise DeployFailed("No address on the project's network is free.")
+
+
+async def _take_address(deployment: Deployment, address: str) -> bool:
+    taken = await Deployment.exists(project_id=deployment.project.id, address=address)
+    if not taken:
+        await Deployment.filter(id=deployment.id).update(address=address)
+        deployment.address = address
+    return not taken
+
+
+async def _answers(world: World, deployment: Deployment, name: str) -> None:
+    deadline = time.monotonic() + READY_WITHIN
+    path = deployment.config["health_path"]
+    while (status := await world.probe.status(str(deployment.address), path)) is None or status >= 500:
+        container = await world.containers.inspect(name)
+        if time.monotonic() > deadline or container is None or container.state not in ("running", "restarting"):
+            raise DeployFailed("Look at its log for why.")
+        await asyncio.sleep(0.01)
+
+
+async def _tell_both(world: World, deployment: Deployment, before: object) -> None:
+    await tell(world, deployment)
+    if before and (old := await Deployment.get_or_none(id=before).select_related("project")):
+        await tell(world, old)
+
+
+def _title(deployment: Deployment) -> str:
+    return (deployment.commit_message.splitlines() or [deployment.commit_sha[:7]])[0][:80]
+
+
+async def difference(deployment: Deployment, target: Environment) -> list[str]:
+    """What will change when the environment gets this deployment: sentences about commit, variables (by name only)
+    and settings."""
+    alias = await Alias.get_or_none(project_id=target.project_id, environment_id=target.id, kind__in=traffic.SERVING)
+    now = await Deployment.get_or_none(id=alias.deployment_id) if alias and alias.deployment_id else None
+    if now is None:
+        return [f"{target.name} runs nothing now; it will run “{_title(deployment)}” ({deployment.commit_sha[:7]})."]
+    changes = [_commit_change(now, deployment), *_variable_changes(now, deployment)]
+    settings = [name for name in CONFIG if now.config.get(name) != deployment.config.get(name)]
+    if settings:
+        changes.append(f"Settings as they were then: {', '.join(name.replace('_', ' ') for name in settings)}.")
+    return changes
+
+
+def _commit_change(now: Deployment, then: Deployment) -> str:
+    if now.commit_sha == then.commit_sha:
+        return f"The commit stays {then.commit_sha[:7]} “{_title(then)}”."
+    return f"The commit changes from {now.commit_sha[:7]} “{_title(now)}” to {then.commit_sha[:7]} “{_title(then)}”."
+
+
+def _variable_changes(now: Deployment, then: Deployment) -> list[str]:
+    have, had = json.loads(now.variables), json.loads(then.variables)
+    groups = {
+        "Variables with another value": [key for key in had if key in have and have[key] != had[key]],
+        "Variables that were not set then": [key for key in have if key not in had],
+        "Variables that were set then": [key for key in had if key not in have],
+    }
+    return [f"{sentence}: {', '.join(sorted(keys))}." for sentence, keys in groups.items() if keys]

@@ -1,0 +1,246 @@
+"""Makes Docker and Traefik follow the database: at start, on Docker's events, every minute. The only place where a
+container is stopped or removed."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+from uuid import UUID
+
+from devpush.deploy import plan, traffic
+from devpush.deploy.news import tell
+from devpush.deploy.rollback import make_again
+from devpush.deploy.traffic import Wanted
+from devpush.errors import DeployFailed, Unavailable
+from devpush.models import Alias, Deployment, Project, State
+from devpush.models.database import column
+from devpush.models.deployment import UNFINISHED
+from devpush.ports import APP_PORT, Container, ImageMissing, RouteTable, World
+
+DRAIN_AT_LEAST, DRAIN_AT_MOST = 0.3, 30.0
+"""Seconds that a container goes on after its route has moved: until nobody is connected, but not for ever."""
+STOP_GRACE = 10
+CRASHES, CRASH_WINDOW = 10, timedelta(minutes=5)
+KEPT_IMAGES = 5
+log = logging.getLogger(__name__)
+Verdict = Literal["leave", "start", "stop", "remove"]
+
+
+def verdict(container: Container, wanted: Wanted, working: frozenset[UUID], crashed: frozenset[UUID]) -> Verdict:
+    """What is to become of a container. `working`: deployments that somebody may be building or starting now."""
+    try:
+        deployment = UUID(container.labels.get(plan.DEPLOYMENT, ""))
+    except ValueError:
+        return "leave"  # not one of ours to judge
+    if container.labels.get(plan.KIND) != "app":
+        return "leave" if deployment in working else "remove"
+    up = container.state in ("running", "restarting")
+    if deployment in wanted.running:
+        return "leave" if up or deployment in working or deployment in crashed else "start"
+    if deployment in wanted.kept:
+        return "stop" if up else "leave"
+    return "leave" if deployment in working else "stop" if up else "remove"
+
+
+@dataclass(frozen=True)
+class Crash:
+    deployment: UUID
+    at: datetime
+
+
+class Sweeper:
+    """One a process; the lease `sweep` lets only one process of the installation sweep at a time."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.retiring: dict[str, asyncio.Task[None]] = {}
+        self.crashes: list[Crash] = []
+
+    async def sweep(self) -> None:
+        """Once through everything. Safe to run at any time and twice; a part that fails doesn't stop the others."""
+        async with self.world.leases.hold("sweep") as lease:
+            if lease is None:
+                return
+            containers = await self.world.containers.list()
+            wanted = await traffic.wanted(self.world.settings)
+            await self._containers(containers, wanted)
+            await self._missing(containers, wanted)
+            await self._routes(wanted)
+            await self._leftovers()
+
+    async def watch(self) -> None:
+        """Docker's events, for ever: crashes are counted, and whatever happened, a sweep looks at it soon."""
+        while True:
+            with suppress(Unavailable):
+                self.world.jobs.sweep_soon()
+                async for event in self.world.containers.events():
+                    if event.action == "die" and event.labels.get(plan.KIND) == "app":
+                        await self._died(event.container, UUID(event.labels[plan.DEPLOYMENT]))
+                    if event.action in ("die", "start", "oom", "destroy"):
+                        self.world.jobs.sweep_soon()
+            await asyncio.sleep(1)
+
+    async def close(self) -> None:
+        """Drop what is draining; the next process begins anew."""
+        for task in self.retiring.values():
+            task.cancel()
+        await asyncio.gather(*self.retiring.values(), return_exceptions=True)
+
+    # Containers
+
+    async def _containers(self, containers: Sequence[Container], wanted: Wanted) -> None:
+        working = frozenset(await column(Deployment.filter(state__in=UNFINISHED)))
+        crashed = frozenset(await column(Deployment.filter(health="crashed")))
+        verdicts = [(container, verdict(container, wanted, working, crashed)) for container in containers]
+        for container, what in verdicts:
+            if what == "start":
+                await self._start(container)
+            elif what == "stop" and container.name not in self.retiring:
+                self._retire(container)
+        await asyncio.gather(*(self._remove(container) for container, what in verdicts if what == "remove"))
+        await self._healthy(containers, wanted)
+
+    async def _start(self, container: Container) -> None:
+        try:
+            await self.world.containers.start(container.name)
+            await self.world.containers.keep_running(container.name)
+            self.world.shipping.attach(container.name)
+        except (DeployFailed, ImageMissing) as failure:
+            log.warning("not started: %s", failure, extra={"container": container.name})
+
+    def _retire(self, container: Container) -> None:
+        task = asyncio.create_task(self._drain_and_stop(container), name=f"retire {container.name}")
+        self.retiring[container.name] = task
+        task.add_done_callback(lambda _: self.retiring.pop(container.name, None))
+
+    async def _drain_and_stop(self, container: Container) -> None:
+        """Stop it once nobody is connected any more; unless it is wanted again by then."""
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        await asyncio.sleep(DRAIN_AT_LEAST)
+        address = container.address or ""
+        while loop.time() - begun < DRAIN_AT_MOST:
+            held = await self.world.containers.open_connections(address, APP_PORT) if address else 0
+            if held == 0:
+                break
+            await asyncio.sleep(0.2)
+        wanted = await traffic.wanted(self.world.settings, UUID(container.labels[plan.PROJECT]))
+        if UUID(container.labels[plan.DEPLOYMENT]) in wanted.running:
+            return
+        await self.world.containers.stop(container.name, grace=STOP_GRACE)
+        self.world.jobs.sweep_soon()
+
+    async def _remove(self, container: Container) -> None:
+        if container.labels.get(plan.KIND) == "app":
+            await self.world.shipping.drained(container.name)
+        await self.world.containers.remove(container.name)
+        if container.labels.get(plan.KIND) == "app":
+            await Deployment.filter(id=container.labels[plan.DEPLOYMENT]).update(address=None)
+
+    async def _missing(self, containers: Sequence[Container], wanted: Wanted) -> None:
+        """Wanted, but not there (somebody removed it, or the engine was wiped): made again from its image."""
+        there = {container.labels.get(plan.DEPLOYMENT) for container in containers}
+        for id in wanted.running:
+            if str(id) in there:
+                continue
+            deployment = await Deployment.get(id=id).select_related("project", "environment")
+            if deployment.state != State.succeeded or deployment.health == "crashed":
+                continue
+            try:
+                await make_again(self.world, deployment)
+                self.world.jobs.sweep_soon()
+            except (DeployFailed, ImageMissing) as failure:
+                note = str(failure) or "Its image is gone. Redeploy it."
+                await self._health(deployment, "crashed", f"The container could not be made again. {note}")
+
+    # Health
+
+    async def _died(self, container: str, id: UUID) -> None:
+        now = datetime.now(UTC)
+        self.crashes = [crash for crash in self.crashes if now - crash.at < CRASH_WINDOW] + [Crash(id, now)]
+        deployment = await Deployment.get_or_none(id=id, state=State.succeeded).select_related("project")
+        wanted = deployment and await traffic.wanted(self.world.settings, deployment.project.id)
+        if not deployment or not wanted or id not in wanted.running:
+            return  # it was told to stop
+        seen = await self.world.containers.inspect(container)
+        code = f" with code {seen.exit_code}" if seen and seen.exit_code else ""
+        times = sum(crash.deployment == id for crash in self.crashes)
+        if times < CRASHES:
+            note = f"The app exited{code} and was started again ({times} in the last 5 minutes)."
+            await self._health(deployment, "restarting", note)
+            return
+        await self._health(
+            deployment,
+            "crashed",
+            f"The app exited{code} {times} times within 5 minutes, so it was stopped. Look at its log, then redeploy "
+            "or roll back.",
+        )
+        await self.world.containers.stop(container, grace=0)
+
+    async def _healthy(self, containers: Sequence[Container], wanted: Wanted) -> None:
+        """What has run for a while after a crash is well again."""
+        settled = datetime.now(UTC) - timedelta(seconds=30)
+        for container in containers:
+            id = container.labels.get(plan.DEPLOYMENT)
+            if container.state != "running" or not container.started_at or container.started_at > settled or not id:
+                continue
+            deployment = await Deployment.get_or_none(id=id, health="restarting").select_related("project")
+            if deployment:
+                await self._health(deployment, "ok", "")
+
+    async def _health(self, deployment: Deployment, health: str, note: str) -> None:
+        await Deployment.filter(id=deployment.id).update(health=health, health_note=note)
+        await tell(self.world, deployment)
+
+    # Routes and leftovers
+
+    async def _routes(self, wanted: Wanted) -> None:
+        """Files that don't say what the aliases say; files of projects that are gone."""
+        known = set(map(str, wanted.tables))
+        for project in await self.world.proxy.projects():
+            if project not in known:
+                await self.world.proxy.write(RouteTable(project, []))
+        for id, table in wanted.tables.items():
+            if await self.world.proxy.read(str(id)) != table:
+                await traffic.follow(self.world, id)
+
+    async def _leftovers(self) -> None:
+        """Networks and volumes of projects that are gone."""
+        there = set(map(str, await column(Project.all())))
+        for name, labels in await self.world.containers.networks():
+            if labels.get(plan.PROJECT) and labels[plan.PROJECT] not in there:
+                await self.world.containers.remove_network(name)
+        for name, labels in await self.world.containers.volumes():
+            if labels.get(plan.PROJECT) and labels[plan.PROJECT] not in there:
+                await self.world.containers.remove_volume(name)
+
+
+async def retire_images(world: World) -> None:
+    """Remove images that no rollback within the newest deployments of an environment needs."""
+    keep = await _images_to_keep()
+    old = datetime.now(UTC) - timedelta(hours=1)
+    for name, _, created in await world.containers.images({}):
+        kind = name.rpartition(":")[2].partition("-")[0]
+        if name in keep or created > old or kind not in ("app", "deps"):
+            continue
+        if kind == "deps" and created > datetime.now(UTC) - timedelta(days=7):
+            continue
+        await world.containers.remove_image(name)
+
+
+async def _images_to_keep() -> set[str]:
+    keep: set[str] = set()
+    for project in await Project.all():
+        seen: dict[object, int] = {}
+        rows = Deployment.filter(project_id=project.id, state=State.succeeded, image__isnull=False).order_by("-number")
+        for environment, image in await rows.limit(500).values_list("environment_id", "image"):
+            seen[environment] = seen.get(environment, 0) + 1
+            if seen[environment] <= KEPT_IMAGES:
+                keep.add(str(image))
+    pointed = Alias.filter(deployment_id__isnull=False)
+    keep |= set(map(str, await column(pointed, "deployment__image")))
+    keep |= set(map(str, await column(Alias.filter(previous_id__isnull=False), "previous__image")))
+    return keep

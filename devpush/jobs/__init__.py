@@ -1,0 +1,1 @@
+"""Time: what runs beside the requests."""

@@ -1,0 +1,160 @@
+"""The task pool: works on what is unfinished in the database, each deployment under a lease, teams in turns."""
+
+import asyncio
+import contextvars
+import logging
+import time
+from collections.abc import Coroutine
+from contextlib import suppress
+from uuid import UUID
+
+from tortoise import connections
+from tortoise.exceptions import DBConnectionError, OperationalError
+
+from devpush.deploy.rollout import Rollout
+from devpush.deploy.sweep import Sweeper
+from devpush.errors import Unavailable
+from devpush.models import Deployment
+from devpush.ports import World
+
+LOOK_EVERY = 2.0
+TROUBLE = (Unavailable, OperationalError, DBConnectionError, OSError)
+"""A part beside us is away: what was begun is left as it is and taken up again."""
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0
+log = logging.getLogger(__name__)
+
+# Teams take turns: a team's first waiting deployment comes before another team's second; running ones count.
+NEXT_UP = """
+    SELECT id FROM (
+        SELECT d.id, d.number, (d.state <> 'queued') AS interrupted,
+               row_number() OVER (PARTITION BY p.team_id, (d.state <> 'queued') ORDER BY d.number)
+               + (SELECT count(*) FROM deployment r JOIN project q ON q.id = r.project_id
+                  WHERE q.team_id = p.team_id AND r.id = ANY($1::uuid[])) AS turn
+        FROM deployment d JOIN project p ON p.id = d.project_id
+        WHERE d.state IN ('queued', 'building', 'starting', 'routing') AND d.id <> ALL($1::uuid[])
+    ) waiting
+    ORDER BY interrupted DESC, turn, number LIMIT $2
+"""
+
+
+class Pool:
+    """Implements ports.Jobs; `run` is its life."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.tasks: dict[UUID, asyncio.Task[None]] = {}
+        self.not_before: dict[UUID, float] = {}
+        self.failures: dict[UUID, int] = {}
+        self.taking = True
+        self._woken, self._sweep_wanted = asyncio.Event(), asyncio.Event()
+        # Tasks start in this context: one begun inside a transaction would inherit its connection.
+        self._context = contextvars.copy_context()
+
+    # What others may ask
+
+    def wake(self) -> None:
+        self._woken.set()
+
+    def stop(self, deployment: str) -> None:
+        if task := self.tasks.get(UUID(deployment)):
+            task.cancel()
+
+    def sweep_soon(self) -> None:
+        self._sweep_wanted.set()
+
+    # Its life
+
+    async def run(self, world: World) -> None:
+        """Until cancelled. What runs then is dropped where it is; whoever comes next takes it up."""
+        sweeper = Sweeper(world)
+        helpers = [self._spawn(self._sweeping(sweeper)), self._spawn(sweeper.watch())]
+        try:
+            while True:
+                self._woken.clear()
+                with suppress(*TROUBLE):
+                    await self._fill(world)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._woken.wait(), LOOK_EVERY)
+        finally:
+            await sweeper.close()
+            await end([*helpers, *self.tasks.values()])
+
+    async def finish(self, wait: float) -> int:
+        """Take nothing new; wait for what runs, at most `wait` seconds. How many are left for the next process."""
+        self.taking = False
+        if self.tasks:
+            await asyncio.wait(list(self.tasks.values()), timeout=wait)
+        return len(self.tasks)
+
+    async def _fill(self, world: World) -> None:
+        free = self.limit - len(self.tasks)
+        if not self.taking or free <= 0:
+            return
+        later = [id for id, when in self.not_before.items() if when > time.monotonic()]
+        busy = [*self.tasks, *later]
+        rows = await connections.get("default").execute_query_dict(NEXT_UP, [busy, free])
+        for row in rows:
+            id = UUID(str(row["id"]))
+            self.tasks[id] = self._spawn(self._work(world, id))
+            self.tasks[id].add_done_callback(lambda _, id=id: self._done(id))  # type: ignore[misc]
+
+    def _done(self, id: UUID) -> None:
+        self.tasks.pop(id, None)
+        self.wake()
+
+    async def _work(self, world: World, id: UUID) -> None:
+        """One deployment, under its lease, as far as it goes."""
+        try:
+            async with world.leases.hold(f"deployment:{id}") as lease:
+                deployment = await Deployment.take(id) if lease else None
+                if deployment is None:
+                    self._later(id, LOOK_EVERY)  # another process has it, or it is finished
+                    return
+                await Rollout(world, deployment).run()
+            self.not_before.pop(id, None)
+            self.failures.pop(id, None)
+        except TROUBLE as trouble:
+            self._put_off(id)
+            log.warning("deployment interrupted: %s", trouble, extra={"deployment": str(id)})
+        except Exception:
+            log.exception("deployment broke", extra={"deployment": str(id)})
+            await self._broken(id)
+
+    def _put_off(self, id: UUID) -> None:
+        self.failures[id] = self.failures.get(id, 0) + 1
+        self._later(id, min(FIRST_PAUSE * 2 ** self.failures[id], LONGEST_PAUSE))
+
+    def _later(self, id: UUID, seconds: float) -> None:
+        self.not_before[id] = time.monotonic() + seconds
+
+    async def _broken(self, id: UUID) -> None:
+        """A mistake of ours ends the deployment with words; its log has the rest."""
+        self._put_off(id)
+        with suppress(*TROUBLE):
+            reason = f"Something went wrong on our side. Tell the operator: the server's log has it under {id.hex[:7]}."
+            await Deployment.end_broken(id, reason)
+
+    async def _sweeping(self, sweeper: Sweeper) -> None:
+        while True:
+            await self._sweep_wanted.wait()
+            await asyncio.sleep(0.05)  # what comes together is swept together
+            self._sweep_wanted.clear()
+            try:
+                await sweeper.sweep()
+            except TROUBLE as trouble:
+                log.warning("sweep interrupted: %s", trouble)
+                await asyncio.sleep(1)
+                self._sweep_wanted.set()
+            except Exception:
+                log.exception("sweep broke")
+                await asyncio.sleep(5)
+
+    def _spawn(self, work: Coroutine[object, object, None]) -> asyncio.Task[None]:
+        return asyncio.get_running_loop().create_task(work, context=self._context.copy())
+
+
+async def end(tasks: list[asyncio.Task[None]]) -> None:
+    """Cancel tasks and wait for their ends."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

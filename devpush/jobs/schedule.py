@@ -1,0 +1,65 @@
+"""What happens by the clock: a table of what and how often."""
+
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+from devpush.deploy import push, sweep, teardown
+from devpush.jobs.pool import TROUBLE
+from devpush.models import Session, SignInLink
+from devpush.models.people import now
+from devpush.ports import World
+
+log = logging.getLogger(__name__)
+Job = Callable[[World], Awaitable[None]]
+
+
+async def sweep_soon(world: World) -> None:
+    world.jobs.sweep_soon()
+
+
+async def forget_expired(_: World) -> None:
+    """Sessions and sign-in links whose time is over."""
+    await Session.filter(expires_at__lt=now()).delete()
+    await SignInLink.filter(expires_at__lt=now() - timedelta(days=1)).delete()
+
+
+TABLE: dict[str, tuple[Job, timedelta]] = {
+    "sweep": (sweep_soon, timedelta(minutes=1)),
+    "look for pushes": (push.look_for_pushes, timedelta(minutes=1)),
+    "end removed projects": (teardown.finish, timedelta(seconds=5)),
+    "retire images": (sweep.retire_images, timedelta(hours=1)),
+    "forget expired": (forget_expired, timedelta(hours=1)),
+}
+
+
+def schedule(world: World) -> AsyncIOScheduler:
+    """Every job of the table, never twice at a time in this process; over all processes held by a lease."""
+    scheduler = AsyncIOScheduler(timezone="UTC")
+    for name, (job, every) in TABLE.items():
+        scheduler.add_job(
+            _one(name, job, world),
+            "interval",
+            seconds=every.total_seconds(),
+            id=name,
+            max_instances=1,
+            coalesce=True,
+            jitter=min(5, every.total_seconds() / 10),
+        )
+    return scheduler
+
+
+def _one(name: str, job: Job, world: World) -> Callable[[], Awaitable[None]]:
+    async def run() -> None:
+        try:
+            async with world.leases.hold(f"job:{name}") as lease:
+                if lease:
+                    await job(world)
+        except TROUBLE as trouble:
+            log.warning("%s interrupted: %s", name, trouble)
+        except Exception:
+            log.exception("%s broke", name)
+
+    return run

@@ -1,0 +1,264 @@
+"""What people may type: each rule gives back the normalised value, or refuses it in words, under its field.
+
+What becomes an argument, a path, a URL or a name elsewhere is held to a grammar here, so that nothing later
+has to guess. Refusals never repeat a value: it may be a secret in the wrong field.
+"""
+
+import os
+import re
+import unicodedata
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from devpush.errors import Refused
+
+LONGEST_NAME = 120
+LONGEST_URL = 2048
+LONGEST_BRANCH = 255
+LONGEST_PATH = 512
+LONGEST_COMMAND = 4000
+LONGEST_CREDENTIAL = 4096
+LARGEST_VALUE = 64 * 1024
+"""Linux takes 128 kB for one variable; we leave room for its name and for whoever appends to it."""
+MOST_DEPENDENCY_FILES = 50
+LEAST_MEMORY_MB = 32
+LEAST_CPU_QUOTA = 5_000
+ONE_CORE = 100_000
+
+RESERVED_KEYS = frozenset({"PORT", "DEVPUSH", "PATH", "HOME", "BASH_ENV", "LD_PRELOAD", "LD_LIBRARY_PATH", "LD_AUDIT"})
+"""What we set ourselves, and what would run before the command that was asked for, or instead. `ENV` is free:
+only interactive shells read it, and many apps want `ENV=production`. So are LaunchDarkly's `LD_…`."""
+RESERVED_PREFIXES = ("DEVPUSH_", "DOCKER_")
+
+KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
+HOST = re.compile(
+    r"(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*|\[[0-9a-f:.]{2,45}\]"
+)
+URL_PATH = re.compile(r"/[A-Za-z0-9._~/+%@!,:=-]+")
+HEALTH_PATH = re.compile(r"/([A-Za-z0-9._~%+,;=:?&-][A-Za-z0-9._~%+,;=:?&/-]*)?")
+ENCODED_CONTROL = re.compile(r"%(?![2-7][0-9a-f]|[89a-f][0-9a-f])|%7f", re.IGNORECASE)
+"""A percent sign that is no encoding, or that hides a control character."""
+FORBIDDEN_IN_REF = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|\.lock(/|$)")
+CORES = re.compile(r"[0-9]{1,4}(\.[0-9]{0,6})?|\.[0-9]{1,6}")
+TURNS_TEXT_AROUND = re.compile("[\u202a-\u202e\u2066-\u2069]")
+
+
+class Defaults(Protocol):
+    """The part of the settings that bounds a project's resources."""
+
+    @property
+    def default_memory_mb(self) -> int: ...
+
+    @property
+    def default_cpu_quota(self) -> int: ...
+
+
+# Projects and their source
+
+
+def project_name(text: str, field: str = "name") -> str:
+    """A name for people; the slug is made from it."""
+    name = " ".join(text.split())
+    if not name:
+        raise Refused("Please give it a name.", field=field)
+    if len(name) > LONGEST_NAME:
+        raise Refused(f"Please use at most {LONGEST_NAME} characters.", field=field)
+    if _hidden(name) or TURNS_TEXT_AROUND.search(name):
+        raise Refused("Please use letters, digits and signs that can be seen.", field=field)
+    return name
+
+
+def repository_url(text: str, field: str = "source") -> str:
+    """An https:// address of a Git repository, without credentials, query or fragment."""
+    url = text.strip()
+    if not url:
+        raise Refused("Please enter the repository's address, like https://github.com/ada/engine.", field=field)
+    if len(url) > LONGEST_URL:
+        raise Refused(f"This address is too long; at most {LONGEST_URL} characters.", field=field)
+    if not url.lower().startswith("https://"):
+        raise Refused("The address must begin with https://, like https://github.com/ada/engine.", field=field)
+    if _hidden(url) or not url.isascii():
+        raise Refused("The address holds characters that no web address has.", field=field)
+    return _https(url, field)
+
+
+def _https(url: str, field: str) -> str:
+    try:
+        parts = urlsplit(url)
+        host, port = (parts.hostname or "").rstrip("."), parts.port
+    except ValueError:
+        raise Refused("This is not a web address.", field=field) from None
+    if "@" in parts.netloc:
+        raise Refused(
+            "Please leave the user name and token out of the address; the token has its own field.",
+            field=field,
+        )
+    if parts.query or parts.fragment or "?" in url or "#" in url:
+        raise Refused(
+            "Please leave out everything from “?” or “#” on: a repository's address has no such part.",
+            field=field,
+        )
+    host = f"[{host}]" if ":" in host else host
+    if not HOST.fullmatch(host) or port == 0:
+        raise Refused("The address needs a server's name, like github.com.", field=field)
+    path = parts.path.rstrip("/")
+    if not URL_PATH.fullmatch(path) or ENCODED_CONTROL.search(path) or _climbs(path) or "/-" in path[:2]:
+        raise Refused("The address needs the repository's path, like /ada/engine.", field=field)
+    return f"https://{host}{'' if port in (None, 443) else f':{port}'}{path}"
+
+
+def credential(text: str, field: str = "token") -> str:
+    """A token (or the user name that goes with it) for a Git server."""
+    token = text.strip()
+    if len(token) > LONGEST_CREDENTIAL or _hidden(token) or not token.isascii() or " " in token:
+        raise Refused("A token is one word of letters, digits and signs. Please copy it again.", field=field)
+    return token
+
+
+def branch(text: str, field: str = "branch") -> str:
+    """A branch's name, by Git's own grammar (git help check-ref-format)."""
+    name = text.strip(" \t\r\n").removeprefix("refs/heads/")
+    if not name:
+        raise Refused("Please choose a branch.", field=field)
+    if len(name) > LONGEST_BRANCH:
+        raise Refused(f"A branch's name has at most {LONGEST_BRANCH} characters.", field=field)
+    wrong_end = name[0] in "-./" or name[-1] in "./"
+    if wrong_end or name in ("@", "HEAD") or FORBIDDEN_IN_REF.search(name) or _hidden(name):
+        raise Refused("Git allows no branch with such a name.", field=field)
+    return name
+
+
+def root_dir(text: str, field: str = "root_dir") -> str:
+    """A folder inside the repository; "" for its root."""
+    path = text.strip()
+    if _hidden(path) or "\\" in path:
+        raise Refused("Please write the folder with plain characters and “/”, like apps/web.", field=field)
+    if path.startswith("/") and path.strip("/"):
+        raise Refused(
+            "The root directory is inside the repository: please leave out the “/” at its beginning.",
+            field=field,
+        )
+    parts = [part for part in path.split("/") if part not in ("", ".")]
+    if ".." in parts:
+        raise Refused("The root directory must be inside the repository, so “..” can't be part of it.", field=field)
+    folder = "/".join(parts)
+    if len(folder) > LONGEST_PATH:
+        raise Refused(f"This path is too long; at most {LONGEST_PATH} characters.", field=field)
+    if folder.startswith(("-", ":")):
+        raise Refused("A root directory can't begin with “-” or “:”.", field=field)
+    return folder
+
+
+def health_path(text: str, field: str = "health_path") -> str:
+    """The path the app must answer at; only ever asked of the app's own address."""
+    path = text.strip() or "/"
+    if not path.startswith("/") or path.startswith("//"):
+        raise Refused("The health path begins with one “/”, like /health.", field=field)
+    if len(path) > LONGEST_PATH:
+        raise Refused(f"This path is too long; at most {LONGEST_PATH} characters.", field=field)
+    if not HEALTH_PATH.fullmatch(path) or ENCODED_CONTROL.search(path) or _climbs(path):
+        raise Refused("The health path is a plain path like /health: no spaces, no “@”, no “\\”, no “..”.", field=field)
+    return path
+
+
+# How a project is built and run
+
+
+def command(text: str, field: str) -> str:
+    """A command of the tenant's, for the shell of the tenant's own container; "" means none."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").strip()
+    if len(lines) > LONGEST_COMMAND:
+        raise Refused(f"A command has at most {LONGEST_COMMAND} characters; put longer ones in a script.", field=field)
+    if _hidden(lines.replace("\n", "").replace("\t", "")):
+        raise Refused("The command holds characters that can't be typed. Please write it again.", field=field)
+    return lines
+
+
+def dependency_files(text: str | Sequence[str], field: str = "dependency_files") -> list[str]:
+    """The files install may see, below the root directory, `*` allowed; by lines, commas or as a list."""
+    given = re.split(r"[\n,]", text) if isinstance(text, str) else text
+    names = [_dependency_file(name.strip(), field) for name in given if name.strip()]
+    if len(names) > MOST_DEPENDENCY_FILES:
+        raise Refused(f"Please name at most {MOST_DEPENDENCY_FILES} files.", field=field)
+    return list(dict.fromkeys(names))
+
+
+def _dependency_file(name: str, field: str) -> str:
+    climbs = name.startswith(("/", "-", ":")) or ".." in name.split("/")
+    if climbs or "\\" in name or _hidden(name) or len(name) > 255:
+        raise Refused("Dependency files are paths inside the root directory, like requirements*.txt.", field=field)
+    return name.removeprefix("./")
+
+
+def memory_mb(text: str, settings: Defaults, field: str = "memory_mb") -> int:
+    """Memory in MB, at most what this server has."""
+    most = max(settings.default_memory_mb, _machine_memory_mb())
+    value = text.strip()
+    if not value:
+        return settings.default_memory_mb
+    if not re.fullmatch(r"[0-9]{1,9}", value) or not LEAST_MEMORY_MB <= int(value) <= most:
+        raise Refused(f"Please enter whole megabytes from {LEAST_MEMORY_MB} to {most}.", field=field)
+    return int(value)
+
+
+def cpu_quota(text: str, settings: Defaults, field: str = "cpu") -> int:
+    """Cores, like 0.5, as µs per 100 ms; at most what this server has."""
+    most = max(settings.default_cpu_quota, (os.cpu_count() or 1) * ONE_CORE)
+    value = text.strip().replace(",", ".")
+    if not value:
+        return settings.default_cpu_quota
+    quota = int(Decimal(value) * ONE_CORE) if CORES.fullmatch(value) else 0
+    if not LEAST_CPU_QUOTA <= quota <= most:
+        least, all_of_it = f"{LEAST_CPU_QUOTA / ONE_CORE:g}", f"{most / ONE_CORE:g}"
+        raise Refused(f"Please enter a number of cores from {least} to {all_of_it}.", field=field)
+    return quota
+
+
+def _machine_memory_mb() -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 1_048_576
+
+
+# Environment variables
+
+
+def variable_key(text: str, field: str = "key") -> str:
+    """A variable's name."""
+    key = text.strip()
+    if not key:
+        raise Refused("Please give the variable a name.", field=field)
+    if not KEY.fullmatch(key):
+        raise Refused(
+            "A name has letters, digits and “_”, doesn't begin with a digit, and is at most 100 long.",
+            field=field,
+        )
+    if key in RESERVED_KEYS or key.startswith(RESERVED_PREFIXES):
+        raise Refused(f"{key} is set by the platform; please use another name.", field=field)
+    return key
+
+
+def variable_value(text: str, field: str = "value") -> str:
+    """A variable's value, unchanged: it reaches the app byte for byte."""
+    if "\0" in text:
+        raise Refused("A value can't hold a NUL character.", field=field)
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError:
+        raise Refused("The value isn't valid text.", field=field) from None
+    if size > LARGEST_VALUE:
+        raise Refused("A value can be at most 64 kB; put more into a file.", field=field)
+    return text
+
+
+# What several rules ask
+
+
+def _hidden(text: str) -> bool:
+    """Whether it holds control characters, line separators or what UTF-8 can't say."""
+    return any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in text)
+
+
+def _climbs(path: str) -> bool:
+    decoded = re.sub("%2e", ".", path.split("?")[0], flags=re.IGNORECASE)
+    return any(part in (".", "..") for part in re.split(r"/|%2f", decoded, flags=re.IGNORECASE))

@@ -1,0 +1,291 @@
+"""Opens every resource, takes up what was cut off, serves until told to stop or to drain."""
+
+import asyncio
+import logging
+import os
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from hypercorn.asyncio import serve as hypercorn_serve
+from hypercorn.config import Config
+from quart import Quart
+from tortoise import connections
+from tortoise.context import TortoiseContext
+
+from devpush import local
+from devpush.adapters.docker import DockerContainers
+from devpush.adapters.git import GitMirrors
+from devpush.adapters.logtable import LogTable
+from devpush.adapters.mail import mailer
+from devpush.adapters.probe import HttpProbe
+from devpush.adapters.redis import RedisLeases, RedisLive
+from devpush.adapters.traefik import TraefikProxy
+from devpush.deploy.shipper import Shipper
+from devpush.errors import BadSettings, Unavailable, WrongKey
+from devpush.jobs import call
+from devpush.jobs.pool import Pool
+from devpush.jobs.schedule import schedule
+from devpush.local import Endpoints, Local
+from devpush.models import Deployment, Installation, SignInLink, User, database
+from devpush.models.secret import use_keys
+from devpush.ports import Happening, Jobs, World
+from devpush.settings import Settings
+from devpush.web.app import create_app
+
+STREAMS_END_WITHIN = 3
+LOOK_TIMEOUT = 3
+log = logging.getLogger(__name__)
+
+
+# The process ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Life:
+    """Where the process is in its life; `stopping` ends its streams and its server."""
+
+    state: str
+    stopping: asyncio.Event
+
+
+async def serve(settings: Settings) -> None:
+    """The whole process. Raises BadSettings if it can't start."""
+    life = Life("starting", asyncio.Event())
+    _stop_on_signals(life)
+    async with AsyncExitStack() as stack:
+        endpoints = await stack.enter_async_context(services(settings))
+        await database.migrate(str(endpoints.postgres_dsn))
+        pool = Pool(settings.max_concurrent_deployments)
+        world = await stack.enter_async_context(open_world(settings, endpoints, lambda _: pool))
+        app = create_app(world, lambda: readiness(world), lambda: life.state)
+        app.extensions["stopping"] = life.stopping
+        server = asyncio.create_task(_http(app, settings, life.stopping))
+        try:
+            async with _working(world, pool, life):
+                await _announce(world)
+                life.state = "ready"
+                await asyncio.wait({server, asyncio.create_task(life.stopping.wait())}, return_when="FIRST_COMPLETED")
+                life.state = "draining"
+        finally:
+            life.stopping.set()
+            await server
+
+
+@asynccontextmanager
+async def _working(world: World, pool: Pool, life: Life) -> AsyncIterator[None]:
+    """Everything that runs beside the requests."""
+    await Deployment.filter(health="waking").update(health="ok")  # rollbacks that a crash cut off
+    await _write_platform(world)
+    scheduler = schedule(world)
+    scheduler.start()
+    tasks = [
+        asyncio.create_task(pool.run(world), name="pool"),
+        asyncio.create_task(world.shipping.run(), name="shipper"),
+        asyncio.create_task(call.answer(world.live, pool, lambda: _drain(world, pool, life)), name="calls"),
+    ]
+    pool.sweep_soon()
+    try:
+        yield
+    finally:
+        scheduler.shutdown(wait=False)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _drain(world: World, pool: Pool, life: Life) -> None:
+    """Take nothing new, finish what runs, tell whoever asked how it goes, then stop."""
+    life.state = "draining"
+    wait = world.settings.job_completion_wait
+    finishing = asyncio.create_task(pool.finish(wait))
+    while not finishing.done():
+        await world.live.publish([Happening("drain", "running", {"pid": os.getpid(), "left": len(pool.tasks)})])
+        await asyncio.wait({finishing}, timeout=1)
+    await world.live.publish([Happening("drain", "done", {"pid": os.getpid(), "left": finishing.result()})])
+    life.stopping.set()
+
+
+def _stop_on_signals(life: Life) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, life.stopping.set)
+
+
+async def _http(app: Quart, settings: Settings, stopping: asyncio.Event) -> None:
+    config = Config()
+    config.bind = [f"{settings.bind}:{settings.port}"]
+    config.graceful_timeout = STREAMS_END_WITHIN
+    config.shutdown_timeout = STREAMS_END_WITHIN
+    config.include_server_header = False
+    config.h11_max_incomplete_size = 64 * 1024
+    await hypercorn_serve(app, config, shutdown_trigger=stopping.wait)
+
+
+async def _write_platform(world: World) -> None:
+    settings = world.settings
+    host = settings.hostname if settings.production else None
+    await world.proxy.write_platform(f"http://127.0.0.1:{settings.port}", host)
+
+
+async def _announce(world: World) -> None:
+    """Where the dashboard is; and, where nobody could sign in otherwise, the operator's one-time link."""
+    settings = world.settings
+    print(f"\n  {settings.app_name} is up: {settings.dashboard_url}", flush=True)
+    if settings.mail_configured:
+        return
+    link = await operator_link(settings)
+    print(f"  Sign in once within 24 hours with: {link}\n", flush=True)
+    _keep_link(settings, link)
+
+
+async def operator_link(settings: Settings) -> str:
+    """A fresh one-time link that signs the operator in; the one before ends."""
+    operator = await User.operator(settings.hostname)
+    return f"{settings.dashboard_url}/auth/link/{await SignInLink.make(operator.email, operator=True)}"
+
+
+def _keep_link(settings: Settings, link: str) -> None:
+    """For scripts that start us (provision/quickstart.sh)."""
+    path = settings.data_dir / "run" / "sign-in-link"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(link + "\n")
+
+
+# What it stands on ----------------------------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def services(settings: Settings) -> AsyncIterator[Endpoints]:
+    """PostgreSQL, Redis and Traefik: those of the environment, and child processes of our own for the rest."""
+    own = Local(
+        settings.data_dir,
+        postgres=settings.postgres_host is None,
+        redis=settings.redis_url is None,
+        traefik=settings.traefik_config_dir is None,
+        http_port=settings.http_port,
+        bind=settings.bind,
+        dashboard_url=f"http://127.0.0.1:{settings.port}",
+    )
+    async with own as started:
+        yield _with_settings(settings, started)
+
+
+def running_services(settings: Settings) -> Endpoints:
+    """Those a running process stands on. Raises BadSettings if there is none."""
+    needs_local = None in (settings.postgres_host, settings.redis_url, settings.traefik_config_dir)
+    found = local.endpoints(settings.data_dir) if needs_local else Endpoints()
+    if found is None:
+        raise BadSettings("The platform isn't running. Start it with: python devpush.py serve")
+    return _with_settings(settings, found)
+
+
+def _with_settings(settings: Settings, found: Endpoints) -> Endpoints:
+    if settings.postgres_host is not None:
+        dsn = database.address(
+            host=settings.postgres_host,
+            port=settings.postgres_port,
+            user=settings.postgres_user,
+            password=settings.postgres_password,
+            database=settings.postgres_db,
+        )
+        found = replace(found, postgres_dsn=dsn)
+    if settings.redis_url is not None:
+        found = replace(found, redis_url=settings.redis_url)
+    if settings.traefik_config_dir is not None:
+        found = replace(found, traefik_config_dir=settings.traefik_config_dir, traefik_url=settings.traefik_url)
+    return found
+
+
+@asynccontextmanager
+async def open_database(settings: Settings, endpoints: Endpoints) -> AsyncIterator[None]:
+    """Tortoise, opened in this context so that every request and task sees it; our keys fit what is stored."""
+    use_keys(settings.encryption_keys)
+    async with TortoiseContext() as context:
+        await context.init(config=database.config(str(endpoints.postgres_dsn)))
+        try:
+            await Installation.this()
+        except WrongKey as wrong:
+            raise BadSettings(str(wrong)) from None
+        yield
+
+
+@asynccontextmanager
+async def open_world(
+    settings: Settings, endpoints: Endpoints, jobs: Callable[[RedisLive], Jobs]
+) -> AsyncIterator[World]:
+    """Every adapter, open."""
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(open_database(settings, endpoints))
+        installation = (await Installation.this()).id
+        live = await stack.enter_async_context(RedisLive(str(endpoints.redis_url), installation))
+        config_dir = Path(endpoints.traefik_config_dir or settings.data_dir)
+        world = World(
+            settings=settings,
+            installation=installation,
+            containers=await stack.enter_async_context(DockerContainers(settings.docker_host, installation)),
+            proxy=TraefikProxy(
+                config_dir,
+                staging=config_dir.parent / "staging",
+                entrypoint=str(endpoints.traefik_url),
+                api_ping=endpoints.traefik_api,
+            ),
+            git=GitMirrors(settings.data_dir),
+            logs=await stack.enter_async_context(LogTable(str(endpoints.postgres_dsn))),
+            live=live,
+            leases=await stack.enter_async_context(RedisLeases(str(endpoints.redis_url), installation)),
+            mailer=mailer(settings),
+            probe=HttpProbe(),
+            shipping=None,  # type: ignore[arg-type]  # the shipper needs the world it is part of
+            jobs=jobs(live),
+        )
+        world.shipping = Shipper(world)
+        yield world
+
+
+async def readiness(world: World) -> dict[str, str]:
+    """Each part beside us and its state: "ok" or what is wrong."""
+    checks: dict[str, Callable[[], Awaitable[object]]] = {
+        "database": lambda: connections.get("default").execute_query("SELECT 1"),
+        "redis": world.live.ping,
+        "docker": world.containers.ping,
+        "traefik": world.proxy.ping,
+    }
+    states = await asyncio.gather(*(_look(check) for check in checks.values()))
+    return dict(zip(checks, states, strict=True))
+
+
+async def _look(check: Callable[[], Awaitable[object]]) -> str:
+    try:
+        async with asyncio.timeout(LOOK_TIMEOUT):
+            await check()
+    except TimeoutError:
+        return f"no answer within {LOOK_TIMEOUT} seconds"
+    except Unavailable as trouble:
+        return str(trouble)
+    except Exception as trouble:  # whatever a driver throws, the page says that this part is not well
+        log.info("not ready: %s", trouble)
+        return "not reachable"
+    return "ok"
+
+
+def configure_logging(level: str) -> None:
+    """One line a record: time, level, where, event, and its fields."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(_Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    with suppress(KeyError):
+        logging.getLogger("apscheduler").setLevel(max(logging.WARNING, logging.getLevelNamesMapping()[level]))
+
+
+class _Formatter(logging.Formatter):
+    """Adds the fields given as `extra`."""
+
+    plain = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
+
+    def format(self, record: logging.LogRecord) -> str:
+        fields = " ".join(f"{key}={value}" for key, value in record.__dict__.items() if key not in self.plain)
+        return f"{super().format(record)} {fields}".rstrip()
