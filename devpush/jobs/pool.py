@@ -74,7 +74,8 @@ class Pool:
                 with suppress(*TROUBLE):
                     await self._fill(world)
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._woken.wait(), LOOK_EVERY)
+                    async with asyncio.timeout(LOOK_EVERY):
+                        await self._woken.wait()
         finally:
             await sweeper.close()
             await end([*helpers, *self.tasks.values()])
