@@ -73,9 +73,7 @@ def endpoints(data_dir: Path) -> Endpoints | None:
     """Where the services of a running process are, for a second command beside it; None if none runs."""
     try:
         with (data_dir / "run" / "lock").open() as lock:
-            fcntl.flock(
-                lock, fcntl.LOCK_SH | fcntl.LOCK_NB
-            )  # nobody holds it: whatever is written there is old
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)  # nobody holds it: whatever is written there is old
             return None
     except FileNotFoundError:
         return None
@@ -117,9 +115,7 @@ class Local:
             for problem in results:
                 if isinstance(problem, BaseException):
                     raise problem
-            found = Endpoints.of(
-                {key: value for child in self.children for key, value in child.gives.items()}
-            )
+            found = Endpoints.of({key: value for child in self.children for key, value in child.gives.items()})
             await asyncio.to_thread(self.home.announce, found)
         except OSError as error:
             await self._stop()
@@ -275,9 +271,7 @@ class _Home:
 
     def _lock(self) -> IO[str]:
         lock = (self.run / "lock").open("a+")
-        for patience in reversed(
-            range(20)
-        ):  # endpoints() looks for an instant, and an earlier run may be ending
+        for patience in reversed(range(20)):  # endpoints() looks for an instant, and an earlier run may be ending
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
@@ -298,9 +292,7 @@ class _Home:
 
     def announce(self, found: Endpoints) -> None:
         """Tell other commands on this machine where the services are; they hold a password."""
-        text = json.dumps(
-            {key: str(value) for key, value in asdict(found).items() if value is not None}, indent=2
-        )
+        text = json.dumps({key: str(value) for key, value in asdict(found).items() if value is not None}, indent=2)
         _write(self.endpoints, text)
 
     def folder(self, name: str) -> Path:
@@ -480,12 +472,9 @@ def _socket_folder(home: _Home, owner: _Owner | None) -> Path:
     if len(os.fsencode(folder / SOCKET)) > SOCKET_PATH_LIMIT:
         short = hashlib.sha256(os.fsencode(home.path)).hexdigest()[:12]
         folder = Path("/run" if os.geteuid() == 0 else tempfile.gettempdir()) / f"devpush-{short}"
+        if folder.exists() and folder.lstat().st_uid not in {os.geteuid(), owner.uid if owner else None}:
+            raise BadSettings(f"{folder} belongs to somebody else. Please set DATA_DIR to a shorter path.")
     folder.mkdir(mode=0o700, exist_ok=True)
-    if folder.is_symlink() or folder.stat().st_uid not in {
-        os.geteuid(),
-        owner.uid if owner else os.geteuid(),
-    }:
-        raise BadSettings(f"{folder} belongs to somebody else. Please set DATA_DIR to a shorter path.")
     _give(folder, owner)
     folder.chmod(0o700)
     return folder
@@ -495,7 +484,22 @@ def _clear_postmaster(data: Path) -> None:
     """End a PostgreSQL that outlived its run; forget one that is gone: its number may be another's by now."""
     lock = data / "postmaster.pid"
     _end_stray(_number(lock), data, signal.SIGINT)
+    until = time.monotonic() + STOP_WITHIN
+    while _anybody_in(data):  # backends without their postmaster: two at work would ruin the data
+        if time.monotonic() > until:
+            return  # with its lock file still there, PostgreSQL sees them too, and refuses to start
+        time.sleep(0.02)
     lock.unlink(missing_ok=True)
+
+
+def _anybody_in(folder: Path) -> bool:
+    """Has any process that folder as its working directory? Every process of PostgreSQL has."""
+    folder = folder.resolve()
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if (process / "cwd").readlink() == folder:
+                return True
+    return False
 
 
 def _postgres_answers(data: Path, pid: int) -> bool:
@@ -546,9 +550,7 @@ def _traefik(home: _Home, address: str, dashboard_url: str) -> _Child:
         path.mkdir(mode=0o700, exist_ok=True)
     host, _, web_port = address.rpartition(":")
     if not _is_free(host.strip("[]"), int(web_port)):
-        raise BadSettings(
-            f"Port {web_port} on {host} is in use. Please stop what uses it, or set another HTTP_PORT."
-        )
+        raise BadSettings(f"Port {web_port} on {host} is in use. Please stop what uses it, or set another HTTP_PORT.")
     port = home.port("traefik")
     _write(folder / "static.yml", json.dumps(_traefik_static(folder / "dynamic", address, port), indent=2))
     _write(folder / "staging" / "fallback.yml", json.dumps(_traefik_fallback(dashboard_url), indent=2))
@@ -675,15 +677,11 @@ def _package(name: str) -> Path:
     spec = find_spec(name)
     for folder in (spec and spec.submodule_search_locations) or ():
         return Path(folder)
-    raise BadSettings(
-        f"The package {name} is not installed: pip install --require-hashes -r requirements.lock"
-    )
+    raise BadSettings(f"The package {name} is not installed: pip install --require-hashes -r requirements.lock")
 
 
 def _open_to_all(path: Path) -> bool:
-    return all(folder.stat().st_mode & 0o001 for folder in path.resolve().parents) and bool(
-        path.stat().st_mode & 0o004
-    )
+    return all(folder.stat().st_mode & 0o001 for folder in path.resolve().parents) and bool(path.stat().st_mode & 0o004)
 
 
 def _give(path: Path, owner: _Owner | None) -> None:

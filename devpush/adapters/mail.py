@@ -1,0 +1,118 @@
+"""How mail leaves the house: an SMTP server, Resend's HTTP API, or not at all."""
+
+import asyncio
+import ssl
+from email.message import EmailMessage
+from email.utils import formataddr, formatdate, make_msgid
+from ipaddress import ip_address
+
+import aiohttp
+import aiosmtplib
+
+from devpush.errors import Unavailable
+from devpush.ports import Mail, Mailer
+from devpush.settings import Settings
+
+TIMEOUT = 20
+IMPLICIT_TLS = 465
+RESEND_API = "https://api.resend.com"
+
+
+def mailer(settings: Settings) -> Mailer:
+    """What the settings ask for; Resend wins over SMTP."""
+    if settings.resend_api_key:
+        return ResendMailer(settings)
+    if settings.smtp_host:
+        return SmtpMailer(settings)
+    return NoMailer()
+
+
+class NoMailer:
+    async def send(self, mail: Mail) -> None:
+        raise Unavailable("This server can't send mail: its operator has set neither SMTP_HOST nor RESEND_API_KEY.")
+
+
+class SmtpMailer:
+    """One connection a mail; sign-in links are rare."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    async def send(self, mail: Mail) -> None:
+        settings = self._settings
+        near = _loopback(settings.smtp_host)
+        try:
+            async with asyncio.timeout(TIMEOUT):
+                await aiosmtplib.send(
+                    _message(mail, settings),
+                    hostname=settings.smtp_host,
+                    port=settings.smtp_port,
+                    username=settings.smtp_username or None,
+                    password=settings.smtp_password or None,
+                    use_tls=settings.smtp_port == IMPLICIT_TLS,
+                    # Credentials never leave the machine in the clear; without them TLS is taken where it is offered.
+                    start_tls=None if near or not settings.smtp_username else True,
+                    validate_certs=not near,
+                    timeout=TIMEOUT,
+                )
+        except aiosmtplib.SMTPAuthenticationError:
+            raise Unavailable("The mail server refused our user name and password (SMTP_USERNAME).") from None
+        except aiosmtplib.SMTPRecipientsRefused:
+            raise Unavailable("The mail server refused that address.") from None
+        except ssl.SSLError as error:
+            raise Unavailable(f"The mail server's certificate can't be trusted ({error.reason}).") from None
+        except (aiosmtplib.SMTPException, OSError, TimeoutError) as error:
+            raise Unavailable(f"The mail server doesn't take our mail now ({type(error).__name__}).") from error
+
+
+class ResendMailer:
+    def __init__(self, settings: Settings, api: str = RESEND_API) -> None:
+        self._settings = settings
+        self._api = api
+
+    async def send(self, mail: Mail) -> None:
+        body = {
+            "from": _sender(self._settings),
+            "to": [mail.to],
+            "subject": mail.subject,
+            "text": mail.text,
+            "html": mail.html,
+        }
+        headers = {"Authorization": f"Bearer {self._settings.resend_api_key}"}
+        try:
+            async with (
+                aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT), headers=headers) as http,
+                http.post(f"{self._api}/emails", json=body, allow_redirects=False) as answer,
+            ):
+                status = answer.status
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            raise Unavailable(f"Resend doesn't answer now ({type(error).__name__}).") from error
+        if status >= 300:
+            raise Unavailable(
+                f"Resend refused the mail (status {status}): see RESEND_API_KEY and EMAIL_SENDER_ADDRESS."
+            )
+
+
+def _message(mail: Mail, settings: Settings) -> EmailMessage:
+    message = EmailMessage()  # refuses line ends in headers by itself
+    message["From"] = _sender(settings)
+    message["To"] = mail.to
+    message["Subject"] = mail.subject
+    message["Date"] = formatdate(usegmt=True)
+    message["Message-ID"] = make_msgid(domain=settings.hostname)
+    message["Auto-Submitted"] = "auto-generated"
+    message.set_content(mail.text)
+    message.add_alternative(mail.html, subtype="html")
+    return message
+
+
+def _sender(settings: Settings) -> str:
+    address = settings.email_sender_address or f"devpush@{settings.hostname}"
+    return formataddr((settings.email_sender_name or settings.app_name, address))
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,270 @@
+"""Traefik by its file provider: a file a project, which we alone write."""
+
+import asyncio
+import json
+import os
+import re
+import secrets
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+import aiohttp
+from yarl import URL
+
+from devpush.errors import Unavailable
+from devpush.ports import Route, RouteTable
+
+ID = re.compile(r"[0-9a-f-]{32,36}")
+LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+HOST = re.compile(rf"(?=.{{1,253}}\Z){LABEL}(\.{LABEL})*")
+UPSTREAM = re.compile(r"http://[a-z0-9.-]{1,253}:[1-9][0-9]{0,4}")
+RULE = re.compile(r"Host\(`([^`]*)`\)")
+
+HEADER = "X-Devpush-Deployment"
+PLATFORM = "_platform"  # no project's id
+STAGED = ".staged"
+ENTRY_POINTS = ["web"]
+OVER_ALL = 1_000_000
+"""The dashboard's priority; a project's routes have their rule's length."""
+NOT_THE_APP = {502, 503, 504}
+
+T = TypeVar("T")
+
+
+class TraefikProxy:
+    """Implements ports.Proxy."""
+
+    def __init__(self, config_dir: Path, *, staging: Path, entrypoint: str, api_ping: str | None) -> None:
+        self.config_dir = config_dir
+        self.staging = staging
+        self.entrypoint = entrypoint.rstrip("/")
+        self.api_ping = api_ping
+
+    async def ping(self) -> None:
+        try:
+            async with _client(5) as client, client.get(self.api_ping or self.entrypoint) as answer:
+                if self.api_ping and answer.status != 200:
+                    raise Unavailable(f"Traefik says {answer.status} of itself.")
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise Unavailable(f"Traefik does not answer ({str(error) or 'timeout'}).") from error
+
+    async def write(self, table: RouteTable) -> None:
+        text = rendered(table)
+        await _in_thread(lambda: self._put(table.project, text if table.routes else None))
+
+    async def read(self, project: str) -> RouteTable | None:
+        text = await _in_thread(lambda: self._text(_checked(ID, project)))
+        return parsed(project, text) if text else None
+
+    async def projects(self) -> list[str]:
+        files = await _in_thread(lambda: sorted(self.config_dir.glob("*.yml")))
+        return [file.stem for file in files if ID.fullmatch(file.stem)]
+
+    async def write_platform(self, dashboard_upstream: str, dashboard_host: str | None) -> None:
+        text = rendered_platform(dashboard_upstream, dashboard_host)
+        await _in_thread(self._clear_staging)
+        await _in_thread(lambda: self._put(PLATFORM, text))
+
+    async def seen(self, host: str, path: str, deployment: str, *, timeout: float) -> bool:
+        target = URL(f"{self.entrypoint}{path}", encoded=True)
+        if target.origin() != URL(self.entrypoint).origin():
+            raise ValueError(f"{path!r} leads away from Traefik.")
+        watch = _Watch(target, host, deployment)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout), _client(None) as client:
+                while not await watch.look(client):
+                    await asyncio.sleep(0.02)
+        if not watch.connected:
+            raise Unavailable(f"Traefik can't be reached at {self.entrypoint}.")
+        return watch.seen
+
+    # files
+
+    def _text(self, name: str) -> str | None:
+        try:
+            return (self.config_dir / f"{name}.yml").read_text(errors="replace")
+        except FileNotFoundError:
+            return None
+
+    def _put(self, name: str, text: str | None) -> None:
+        """Traefik sees the whole file or the one before. It sees nothing at all if nothing changes."""
+        target = self.config_dir / f"{name}.yml"
+        if text is None:
+            target.unlink(missing_ok=True)
+        elif self._text(name) != text:
+            staged = self.staging / f"{name}-{secrets.token_hex(4)}{STAGED}"
+            try:
+                _write(staged, text)
+                staged.replace(target)
+            finally:
+                staged.unlink(missing_ok=True)
+
+    def _clear_staging(self) -> None:
+        self.staging.mkdir(parents=True, exist_ok=True)
+        for left in self.staging.glob(f"*{STAGED}"):  # of a process that was killed
+            left.unlink(missing_ok=True)
+
+
+# What a file says: decides everything, touches nothing
+
+
+def rendered(table: RouteTable) -> str:
+    """The project's file. It needs no other: a missing one would take its routers down."""
+    project = _checked(ID, table.project)
+    for route in table.routes:
+        _check(route)
+    routes = sorted(table.routes, key=lambda route: route.host)
+    deployments = {route.deployment: route.upstream for route in routes}
+    if len({route.host for route in routes}) < len(routes):
+        raise ValueError("A host can't have two routes.")
+    if {(route.deployment, route.upstream) for route in routes} != set(deployments.items()):
+        raise ValueError("A deployment can't have two addresses.")
+    return _text(
+        {
+            "routers": {f"{project}-{route.host}": _router(project, route) for route in routes},
+            "services": {
+                deployment: _service(upstream, transport=project) for deployment, upstream in deployments.items()
+            },
+            "middlewares": {f"{project}-retry": RETRY} | {deployment: _mark(deployment) for deployment in deployments},
+            "serversTransports": {project: TRANSPORT},
+        }
+    )
+
+
+def parsed(project: str, text: str) -> RouteTable | None:
+    """The table that a file was rendered from; None if it wasn't."""
+    try:
+        http = json.loads(text)["http"]
+        table = RouteTable(project, tuple(_route(router, http["services"]) for router in http["routers"].values()))
+        return table if rendered(table) == text else None
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return None
+
+
+def rendered_platform(upstream: str, host: str | None) -> str:
+    """What belongs to no project: the dashboard, and every host that nobody has."""
+    service = "platform"
+    everything = {"rule": "PathPrefix(`/`)", "entryPoints": ENTRY_POINTS, "priority": 2, "service": service}
+    routers = {"platform-unknown-hosts": everything}
+    if host:
+        rule = f"Host(`{_checked(HOST, host)}`)"
+        routers["platform-dashboard"] = everything | {"rule": rule, "priority": OVER_ALL}
+    return _text(
+        {
+            "routers": routers,
+            "services": {service: _service(_checked(UPSTREAM, upstream), transport=service)},
+            "serversTransports": {service: TRANSPORT},
+        }
+    )
+
+
+# A request of which no byte was sent yet may go to the server once more, POST as well; a request that was
+# sent in part is never repeated.
+RETRY = {"retry": {"attempts": 2, "initialInterval": "50ms"}}
+
+# Connections are given up before any app gives them up (gunicorn's threads do after 2 s, Node.js after 5): a POST
+# on a connection that is being closed would be lost.
+TRANSPORT = {"forwardingTimeouts": {"dialTimeout": "3s", "idleConnTimeout": "1s"}}
+
+
+def _router(project: str, route: Route) -> dict[str, object]:
+    return {
+        "rule": f"Host(`{route.host}`)",
+        "entryPoints": ENTRY_POINTS,
+        "middlewares": [route.deployment, f"{project}-retry"],
+        "service": route.deployment,
+    }
+
+
+def _service(upstream: str, *, transport: str) -> dict[str, object]:
+    """Answers of unknown length, event streams too, are passed on bit by bit by default."""
+    return {"loadBalancer": {"servers": [{"url": upstream}], "passHostHeader": True, "serversTransport": transport}}
+
+
+def _mark(deployment: str) -> dict[str, object]:
+    return {"headers": {"customResponseHeaders": {HEADER: deployment}}}
+
+
+def _route(router: Mapping[str, Any], services: Mapping[str, Any]) -> Route:
+    [host] = RULE.findall(router["rule"])
+    deployment = router["service"]
+    [server] = services[deployment]["loadBalancer"]["servers"]
+    return Route(host, deployment, server["url"])
+
+
+def _check(route: Route) -> None:
+    _checked(ID, route.deployment)
+    _checked(UPSTREAM, route.upstream)
+    last = _checked(HOST, route.host).rpartition(".")[2]
+    if last.isdigit():
+        raise ValueError(f"{route.host!r} is an address, no name of a host.")
+
+
+def _checked(grammar: re.Pattern[str], text: str) -> str:
+    if not grammar.fullmatch(text):
+        raise ValueError(f"{text!r} can't stand in a file of Traefik's.")
+    return text
+
+
+def _text(http: Mapping[str, object]) -> str:
+    """JSON, which is YAML that needs no quoting. Files are templates to Traefik: `{{ env "X" }}` would be run."""
+    text = json.dumps({"http": http}, indent=1)
+    if "{{" in text:
+        raise ValueError("A file of Traefik's can't hold a template.")
+    return text
+
+
+def _write(path: Path, text: str) -> None:
+    """On the disk, and read back: one broken file blocks every later change of every other."""
+    with path.open("x") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    path.chmod(0o644)
+    if path.read_text() != text:
+        raise OSError(f"{path} does not hold what was written")
+
+
+async def _in_thread(act: Callable[[], T]) -> T:
+    try:
+        return await asyncio.to_thread(act)
+    except OSError as error:
+        raise Unavailable(f"Traefik's folder can't be used: {error}.") from error
+
+
+# Seeing a route answer
+
+
+class _Watch:
+    """Looks whether a deployment answers at a host."""
+
+    def __init__(self, target: URL, host: str, deployment: str) -> None:
+        self.target = target
+        self.headers = {"Host": host, "User-Agent": "devpush-probe"}
+        self.deployment = deployment
+        self.patience = 1.0
+        self.connected = False
+        self.seen = False
+
+    async def look(self, client: aiohttp.ClientSession) -> bool:
+        timeout = aiohttp.ClientTimeout(total=self.patience)
+        try:
+            async with client.get(self.target, headers=self.headers, allow_redirects=False, timeout=timeout) as answer:
+                self.connected = True
+                marked = answer.headers.get(HEADER) == self.deployment
+                self.seen = marked and answer.status not in NOT_THE_APP
+        except aiohttp.ClientConnectorError:
+            pass
+        except aiohttp.ClientError:
+            self.connected = True
+        except TimeoutError:
+            self.connected = True
+            self.patience *= 2  # a slow app; or the route still leads to another one, which hangs
+        return self.seen
+
+
+def _client(seconds: float | None) -> aiohttp.ClientSession:
+    """Keeps no cookies: those of an app are none of our business."""
+    return aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=seconds), cookie_jar=aiohttp.DummyCookieJar())

@@ -1,0 +1,113 @@
+#!/usr/bin/env bash
+# Installs what the tests need and runs them. Arguments after the part go to pytest.
+#   bash provision/test.sh               everything
+#   bash provision/test.sh quick         lint, and the tests that need neither the Docker Engine nor a browser
+#   bash provision/test.sh lint          format, rules, types, who imports whom, shell scripts
+#   bash provision/test.sh unit          tests/unit; likewise: integration, abuse, browser
+# shellcheck source=provision/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+main() {
+  local part="${1:-all}"
+  [ $# -eq 0 ] || shift
+  case "$part" in
+    all | quick | lint | unit | integration | abuse | browser) ;;
+    -h | --help | help) usage && exit ;;
+    *) fail "$(usage)" ;;
+  esac
+  cd "$ROOT"
+  need git git
+  ensure_venv requirements.lock requirements-dev.lock
+  case "$part" in
+    all)
+      need shellcheck shellcheck
+      lint
+      prepare_engine
+      prepare_browser
+      tests tests/unit tests/integration tests/abuse tests/browser -- "$@"
+      ;;
+    quick)
+      lint
+      tests tests/unit tests/abuse -- -m "not integration and not browser" "$@"
+      ;;
+    lint)
+      need shellcheck shellcheck
+      lint
+      ;;
+    unit)
+      tests tests/unit -- "$@"
+      ;;
+    integration | abuse)
+      prepare_engine
+      tests "tests/$part" -- "$@"
+      ;;
+    browser)
+      prepare_engine
+      prepare_browser
+      tests tests/browser -- "$@"
+      ;;
+  esac
+}
+
+# Lint. All checks run, so that one look shows all there is to mend.
+
+lint() {
+  local failed=0
+  check "ruff format" "$VENV/bin/ruff" format --check . || failed=1
+  check "ruff check" "$VENV/bin/ruff" check . || failed=1
+  check "mypy" "$VENV/bin/mypy" devpush tests || failed=1
+  check "mypy devpush.py" "$VENV/bin/mypy" devpush.py || failed=1
+  check "import-linter" who_imports_whom || failed=1
+  if command -v shellcheck >/dev/null; then
+    check "shellcheck" shellcheck -x provision/*.sh .ci/run runners/static/serve-static || failed=1
+  else
+    say "  · shellcheck is not installed: shell scripts not checked (provision/test.sh lint installs it)"
+  fi
+  [ "$failed" -eq 0 ] || fail "Please mend what is shown above."
+}
+
+# From a folder with the package alone: beside it, import-linter takes the script devpush.py for the package's own file.
+who_imports_whom() (
+  mkdir "$LOGS/house" && ln -s "$ROOT/devpush" "$LOGS/house/devpush" && cd "$LOGS/house" &&
+    "$VENV/bin/lint-imports" --no-cache --config "$ROOT/pyproject.toml"
+)
+
+check() {
+  local what="$1" log="$LOGS/check.log" start=$SECONDS
+  shift
+  if "$@" >"$log" 2>&1; then
+    say "  ✓ $what ($((SECONDS - start))s)"
+  else
+    say "  ✗ $what"
+    cat "$log" >&2
+    return 1
+  fi
+}
+
+# Tests
+
+# tests folder... -- pytest argument...
+tests() {
+  local folders=() start=$SECONDS code=0
+  while [ $# -gt 0 ] && [ "$1" != -- ]; do
+    folders+=("$1")
+    shift
+  done
+  shift
+  say "pytest ${folders[*]}"
+  "$PYTHON" -m pytest --durations=10 --durations-min=2 "${folders[@]}" "$@" || code=$?
+  say "pytest took $((SECONDS - start))s"
+  return "$code"
+}
+
+prepare_engine() {
+  ensure_docker
+  ensure_ca_bundle
+  ensure_base_image
+}
+
+prepare_browser() {
+  command -v chromium >/dev/null || command -v chromium-browser >/dev/null || install_packages chromium fonts-liberation
+}
+
+main "$@"
