@@ -231,7 +231,7 @@ async def open_world(
                 config_dir,
                 staging=config_dir.parent / "staging",
                 entrypoint=str(endpoints.traefik_url),
-                api_ping=endpoints.traefik_api,
+                api_ping=f"{endpoints.traefik_api}/ping" if endpoints.traefik_api else None,
             ),
             git=GitMirrors(settings.data_dir),
             logs=await stack.enter_async_context(LogTable(str(endpoints.postgres_dsn))),

@@ -119,7 +119,7 @@ async def _build(
             name=name,
             build_args={"BASE_IMAGE": base},
             labels={"devpush.runner": chosen.slug},
-            on_output=lambda _, line: say(line),
+            on_output=lambda *_: None,  # a failure brings its last lines along
             timeout=BUILD_TIMEOUT,
         )
 

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from devpush.deploy import plan, traffic
 from devpush.deploy.news import tell
+from devpush.deploy.plan import Names
 from devpush.deploy.rollback import make_again
 from devpush.deploy.traffic import Wanted
 from devpush.errors import DeployFailed, Unavailable
@@ -101,7 +102,7 @@ class Sweeper:
             elif what == "stop" and container.name not in self.retiring:
                 self._retire(container)
         await asyncio.gather(*(self._remove(container) for container, what in verdicts if what == "remove"))
-        await self._healthy(containers, wanted)
+        await self._healthy()
 
     async def _start(self, container: Container) -> None:
         try:
@@ -180,15 +181,12 @@ class Sweeper:
         )
         await self.world.containers.stop(container, grace=0)
 
-    async def _healthy(self, containers: Sequence[Container], wanted: Wanted) -> None:
+    async def _healthy(self) -> None:
         """What has run for a while after a crash is well again."""
-        settled = datetime.now(UTC) - timedelta(seconds=30)
-        for container in containers:
-            id = container.labels.get(plan.DEPLOYMENT)
-            if container.state != "running" or not container.started_at or container.started_at > settled or not id:
-                continue
-            deployment = await Deployment.get_or_none(id=id, health="restarting").select_related("project")
-            if deployment:
+        names, settled = Names(self.world.installation), datetime.now(UTC) - timedelta(seconds=30)
+        for deployment in await Deployment.filter(health="restarting").select_related("project"):
+            container = await self.world.containers.inspect(names.container(deployment, "app"))
+            if container and container.state == "running" and container.started_at and container.started_at < settled:
                 await self._health(deployment, "ok", "")
 
     async def _health(self, deployment: Deployment, health: str, note: str) -> None:

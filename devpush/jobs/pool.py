@@ -1,10 +1,8 @@
 """The task pool: works on what is unfinished in the database, each deployment under a lease, teams in turns."""
 
 import asyncio
-import contextvars
 import logging
 import time
-from collections.abc import Coroutine
 from contextlib import suppress
 from uuid import UUID
 
@@ -47,8 +45,6 @@ class Pool:
         self.failures: dict[UUID, int] = {}
         self.taking = True
         self._woken, self._sweep_wanted = asyncio.Event(), asyncio.Event()
-        # Tasks start in this context: one begun inside a transaction would inherit its connection.
-        self._context = contextvars.copy_context()
 
     # What others may ask
 
@@ -65,9 +61,10 @@ class Pool:
     # Its life
 
     async def run(self, world: World) -> None:
-        """Until cancelled. What runs then is dropped where it is; whoever comes next takes it up."""
+        """Until cancelled. What runs then is dropped where it is; whoever comes next takes it up. Every task is begun
+        from here: one begun inside somebody's transaction would inherit its connection."""
         sweeper = Sweeper(world)
-        helpers = [self._spawn(self._sweeping(sweeper)), self._spawn(sweeper.watch())]
+        helpers = [asyncio.create_task(self._sweeping(sweeper)), asyncio.create_task(sweeper.watch())]
         try:
             while True:
                 self._woken.clear()
@@ -96,7 +93,7 @@ class Pool:
         rows = await connections.get("default").execute_query_dict(NEXT_UP, [busy, free])
         for row in rows:
             id = UUID(str(row["id"]))
-            self.tasks[id] = self._spawn(self._work(world, id))
+            self.tasks[id] = asyncio.create_task(self._work(world, id))
             self.tasks[id].add_done_callback(lambda _, id=id: self._done(id))  # type: ignore[misc]
 
     def _done(self, id: UUID) -> None:
@@ -149,9 +146,6 @@ class Pool:
             except Exception:
                 log.exception("sweep broke")
                 await asyncio.sleep(5)
-
-    def _spawn(self, work: Coroutine[object, object, None]) -> asyncio.Task[None]:
-        return asyncio.get_running_loop().create_task(work, context=self._context.copy())
 
 
 async def end(tasks: list[asyncio.Task[None]]) -> None:

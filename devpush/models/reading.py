@@ -22,6 +22,8 @@ PAGE = 25
 MOST_COUNTED = 10_000
 """Counting goes no further: nobody turns 400 pages, and a large project must not make everyone wait."""
 
+UNSHOWN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
 Role = Literal["current", "previous"]
 Url = Callable[[str], str]
 Record = Mapping[str, Any]
@@ -243,10 +245,10 @@ def _row_facts(record: Record, url: Url) -> dict[str, Any]:
         "environment_name": record["environment_name"] or "Removed environment",
         "environment_slug": record["environment_slug"] or "",
         "environment_color": record["environment_color"] or "slate",
-        "branch": record["branch"],
+        "branch": plain(record["branch"]),
         "commit_sha": record["commit_sha"],
-        "commit_message": record["commit_message"],
-        "commit_author": record["commit_author"],
+        "commit_message": plain(record["commit_message"]),
+        "commit_author": plain(record["commit_author"]),
         "created_at": record["created_at"],
         "started_at": record["building_at"],
         "finished_at": record["finished_at"],
@@ -259,6 +261,11 @@ def _row_facts(record: Record, url: Url) -> dict[str, Any]:
         "health": record["health"],
         "health_note": record["health_note"],
     }
+
+
+def plain(text: str) -> str:
+    """What others wrote, for showing: without control characters and without what makes text read backwards."""
+    return text if text.isascii() and text.isprintable() else UNSHOWN.sub("", text)
 
 
 def _role(record: Record) -> Role | None:
@@ -465,7 +472,7 @@ async def deployment_page(project_id: UUID, deployment_id: UUID, *, url: Url) ->
 
 def _deployment_page(record: Record, aliases: Sequence[Record], url: Url) -> DeploymentPage:
     facts = _row_facts(record, url)
-    facts |= {"reason": record["whole_reason"], "commit_message": record["whole_message"]}
+    facts |= {"reason": record["whole_reason"], "commit_message": plain(record["whole_message"])}
     repository = repository_name(record["repo_url"], local=record["repo_local"])
     return DeploymentPage(
         **facts,
@@ -533,6 +540,20 @@ def _build_note(record: Record) -> str:
     if record["trigger"] == "promotion":
         return "Nothing to build: this image was built before."
     return "Nothing to build: same inputs as before." if record["image_reused"] else ""
+
+
+# Variables
+
+
+async def variables(project_id: UUID) -> list[VariableRow]:
+    """By key, without their values: these are read one by one, by who asks for one."""
+    records = await _fetch(
+        """SELECT v.id, v.key, coalesce(e.name, 'All environments') AS environment_name, v.updated_at
+        FROM variable v LEFT JOIN environment e ON e.id = v.environment_id
+        WHERE v.project_id = $1 ORDER BY v.key, e.position NULLS FIRST""",
+        project_id,
+    )
+    return [VariableRow(**record) for record in records]
 
 
 # Repositories as they are shown

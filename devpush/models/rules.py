@@ -118,14 +118,15 @@ def credential(text: str, field: str = "token") -> str:
 
 
 def branch(text: str, field: str = "branch") -> str:
-    """A branch's name, by Git's own grammar (git help check-ref-format)."""
+    """A branch's name, by Git's own grammar (git help check-ref-format), and readable."""
     name = text.strip(" \t\r\n").removeprefix("refs/heads/")
     if not name:
         raise Refused("Please choose a branch.", field=field)
     if len(name) > LONGEST_BRANCH:
         raise Refused(f"A branch's name has at most {LONGEST_BRANCH} characters.", field=field)
     wrong_end = name[0] in "-./" or name[-1] in "./"
-    if wrong_end or name in ("@", "HEAD") or FORBIDDEN_IN_REF.search(name) or _hidden(name):
+    forbidden = FORBIDDEN_IN_REF.search(name) or TURNS_TEXT_AROUND.search(name) or _hidden(name)
+    if wrong_end or name in ("@", "HEAD") or forbidden:
         raise Refused("Git allows no branch with such a name.", field=field)
     return name
 
