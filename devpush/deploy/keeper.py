@@ -1,4 +1,4 @@
-"""Keeps log lines in batches, and tells those who watch. Whoever writes waits for nobody; nothing is lost on the way."""
+"""Keeps log lines in batches, and tells those who watch. Who writes waits for nobody; nothing is lost on the way."""
 
 import asyncio
 import logging
@@ -16,7 +16,7 @@ EVERY = 0.04
 """Seconds between two batches. The first line after a silence doesn't wait at all."""
 BATCH = 500
 ROOM = 4_000
-"""Lines that may wait here; whoever can wait does so when there are more."""
+"""Lines that may wait here; whoever can wait does so when there are more, and who can't leaves lines out."""
 TOLD_AT_ONCE = 40_000
 """Characters in one happening: it passes through Redis whole."""
 AGAIN_AFTER = 0.5
@@ -45,11 +45,15 @@ class Keeper:
         self.waiting.append(item)
         self.news.set()
 
+    @property
+    def full(self) -> bool:
+        return len(self.waiting) >= ROOM
+
     async def room(self) -> None:
         """Until there is room for more."""
-        if len(self.waiting) >= ROOM:
+        if self.full:
             async with self.kept:
-                await self.kept.wait_for(lambda: len(self.waiting) < ROOM)
+                await self.kept.wait_for(lambda: not self.full)
 
     async def settled(self) -> None:
         """Until everything that was added is kept."""

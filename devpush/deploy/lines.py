@@ -127,13 +127,13 @@ class Cap(Generic[T]):
         self.dropped = 0
         self.last: T | None = None
 
-    def take(self, at: float, size: int, line: T) -> Iterator[T | Dropped[T]]:
-        """What goes through now, in order."""
+    def take(self, at: float, size: int, line: T, *, room: bool = True) -> Iterator[T | Dropped[T]]:
+        """What goes through now, in order; nothing where there is no room for it."""
         cost = 1.0 + size // LONG
         if self.clock is not None:
             self.tokens = min(BURST, self.tokens + max(0.0, at - self.clock) * RATE)
         self.clock = at if self.clock is None else max(self.clock, at)
-        if not self.waiting and self.tokens >= cost:
+        if room and not self.waiting and self.tokens >= cost:
             self.tokens -= cost
             yield line
             return
@@ -141,7 +141,7 @@ class Cap(Generic[T]):
         if len(self.waiting) > NEWEST:
             self.dropped += 1
             self.last = self.waiting.popleft()[0]
-        if self.tokens >= RESUME:
+        if room and self.tokens >= RESUME:
             yield from self.rest()
 
     def rest(self) -> Iterator[T | Dropped[T]]:

@@ -19,7 +19,7 @@ from devpush.deploy.keeper import Item, Keeper
 from devpush.deploy.lines import Cap, Dropped, Secrets, level_of, mask, secrets_of
 from devpush.errors import Unavailable, WrongKey
 from devpush.models import Deployment
-from devpush.ports import Container, NewLine, OutputLine, Stream, World
+from devpush.ports import Container, Lease, NewLine, OutputLine, Stream, World
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,10 @@ QUIET = 0.3
 """A flood is over when nothing came for so many seconds."""
 AGAIN_AFTER = 1.0
 PACE, PAUSE = 100, 0.01
-"""After so many dropped lines, so many seconds of rest: whoever floods us shall not have our whole processor."""
+"""After so many lines others have their turn; in a flood, after a rest of so many seconds, since reading what will be
+dropped shall not cost a whole processor."""
+RESTART = 0.25
+LEASE = 3.0
 TAIL = 200
 LAST_WORDS = 10.0
 """Seconds that the end of a rollout waits for the LogStore."""
@@ -52,21 +55,15 @@ class Shipper:
         self.context = contextvars.copy_context()
 
     async def run(self) -> None:
-        self.context = contextvars.copy_context()
-        keeping = asyncio.create_task(self.keeper.run(), name="log keeper")
-        try:
-            await self._remember()
-            while True:
-                await self._scan()
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(SCAN_EVERY):
-                        await self.look.wait()
-                self.look.clear()
-        finally:
-            tasks = [*self.followers.values(), keeping]
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        """During an update two processes live for a while: one of them ships."""
+        while True:
+            try:
+                async with self.world.leases.hold("shipper", ttl=LEASE) as lease:
+                    if lease:
+                        await self._ship(lease)
+            except Unavailable as problem:
+                log.warning("shipper waits", extra={"reason": str(problem)})
+            await asyncio.sleep(AGAIN_AFTER)
 
     def attach(self, container: str) -> None:
         self.asked.add(container)
@@ -78,6 +75,25 @@ class Shipper:
                 await self.ready.wait()
                 await asyncio.shield(self._follow(container))
                 await self.keeper.settled()
+
+    async def _ship(self, lease: Lease) -> None:
+        self.context = contextvars.copy_context()
+        self.keeper = Keeper(self.world)
+        keeping = asyncio.create_task(self.keeper.run(), name="log keeper")
+        try:
+            await self._remember()
+            while not lease.lost:
+                await self._scan()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(SCAN_EVERY):
+                        await self.look.wait()
+                self.look.clear()
+        finally:
+            self.ready.clear()
+            tasks = [*self.followers.values(), keeping]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _remember(self) -> None:
         while not self.ready.is_set():
@@ -144,7 +160,7 @@ class _Follower:
                 ):
                     self.shipper.over[self.name] = _life(container)
                     return
-                await asyncio.sleep(PAUSE)  # it was started again: its log goes on
+                await asyncio.sleep(RESTART)  # it was started again: its log goes on
             except Unavailable:
                 await asyncio.sleep(AGAIN_AFTER)
             except (*NO_DATABASE, WrongKey) as problem:  # unmasked lines go nowhere: they wait in Docker's log
@@ -164,15 +180,14 @@ class _Follower:
     async def _read_on(self) -> None:
         quiet = asyncio.create_task(self._notice_quiet())
         try:
-            dropped = 0
+            count = 0
             since = self.shipper.read.get(self.name, "")
             async for line in self.containers.logs(self.name, since=since, follow=True):
                 self.heard = time.monotonic()
-                passed = list(self.cap.take(line.at.timestamp(), len(line.text), line))
-                self._pass_on(passed)
-                dropped = dropped + 1 if not passed else 0
-                if dropped % PACE == 1:
-                    await asyncio.sleep(PAUSE)
+                self._pass_on(self.cap.take(line.at.timestamp(), len(line.text), line))
+                count += 1
+                if count % PACE == 0:
+                    await asyncio.sleep(PAUSE if self.cap.waiting else 0)
                 await self.shipper.keeper.room()
             self._pass_on(self.cap.rest())
         finally:
@@ -234,7 +249,8 @@ class BuildLog:
         shown = self.masked(text)
         self.heard = time.monotonic()
         self.last.append(shown)
-        self._pass_on(self.cap.take(self.heard, len(shown), (stream, shown, datetime.now(UTC))))
+        line = (stream, shown, datetime.now(UTC))
+        self._pass_on(self.cap.take(self.heard, len(shown), line, room=not self.keeper.full))
 
     def system(self, text: str) -> None:
         """A sentence of ours; each of its lines is one."""
@@ -279,7 +295,7 @@ def _life(container: Container) -> object:
 
 
 def _project(deployment: Deployment) -> str:
-    return str(deployment.project_id)  # type: ignore[attr-defined]  # Tortoise adds it
+    return str(deployment.project_id)
 
 
 def _secrets(deployment: Deployment) -> Secrets:

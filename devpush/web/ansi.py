@@ -1,4 +1,4 @@
-"""Log text with terminal escapes → HTML that is safe whatever an app printed.
+"""What others wrote, made safe to show: log text with terminal escapes → HTML; commit messages and names → plain text.
 
 Colours, bold, dim, italic, underline and inverse become spans with classes; every other escape, control character and
 bidi trick is dropped. One pass, linear in the text.
@@ -8,9 +8,18 @@ import re
 
 from markupsafe import Markup, escape
 
-RESET, BOLD, DIM, ITALIC, UNDERLINE, INVERSE = 0, 1, 2, 3, 4, 7
-SWITCHES_ON = {BOLD: "ansi-bold", DIM: "ansi-dim", ITALIC: "ansi-italic", UNDERLINE: "ansi-underline", INVERSE: "ansi-inverse"}
-SWITCHES_OFF = {22: (BOLD, DIM), 23: (ITALIC,), 24: (UNDERLINE,), 27: (INVERSE,)}
+SETS = (
+    {1: ("bold", "ansi-bold"), 2: ("dim", "ansi-dim"), 3: ("italic", "ansi-italic")}
+    | {4: ("underline", "ansi-underline"), 7: ("inverse", "ansi-inverse")}
+    | {30 + n: ("fg", f"ansi-fg-{n}") for n in range(8)}
+    | {90 + n: ("fg", f"ansi-fg-{n + 8}") for n in range(8)}
+    | {40 + n: ("bg", f"ansi-bg-{n}") for n in range(8)}
+    | {100 + n: ("bg", f"ansi-bg-{n + 8}") for n in range(8)}
+)
+"""What a code sets, and its class."""
+CLEARS = {22: ("bold", "dim"), 23: ("italic",), 24: ("underline",), 27: ("inverse",), 39: ("fg",), 49: ("bg",)}
+PALETTES = {38: "fg", 48: "bg"}
+"""Codes that are followed by a colour of a larger palette."""
 LONGEST_STYLE = 64  # parameters of one sequence that are looked at; the rest of it is ignored
 
 # Anything that is not text. The alternatives exclude each other by their first characters and none can backtrack:
@@ -18,7 +27,7 @@ LONGEST_STYLE = 64  # parameters of one sequence that are looked at; the rest of
 NOT_TEXT = re.compile(
     r"(?:\x1b\[|\x9b)(?P<style>[0-9;:]*+)m"  # colours: the only escape we honour
     r"|(?:\x1b\[|\x9b)[0-?]*+[ -/]*+[@-~]?"  # cursor, erase, modes…
-    r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c\n]*+(?:\x07|\x1b\\|\x9c)?"  # OSC (links, titles), DCS, SOS, PM, APC
+    r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c\n]*+(?:\x07|\x1b\\|\x9c)?"  # OSC (links), DCS and such
     r"|\x1b[ -/]*+[0-~]?"  # the rest
     r"|[\x00-\x08\x0b-\x1f\x7f-\x9f]"  # control characters but tab and newline
     r"|[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"  # bidi controls: text that reads other than it is
@@ -36,7 +45,17 @@ def ansi(text: str) -> Markup:
         if found["style"] is not None:
             _restyle(style, found["style"])
     _write(parts, text[at:], style)
-    return Markup("".join(parts))  # every part was escaped in _write; classes are our own words
+    return Markup("".join(parts))  # noqa: S704  every part was escaped in _write, and the classes are our own words
+
+
+def plain(text: str | None) -> str:
+    """The text without escapes, control characters and bidi tricks: what is read is what is there."""
+    return NOT_TEXT.sub("", text) if text else ""
+
+
+def first_line(text: str | None) -> str:
+    """A commit message's first line."""
+    return plain((text or "").strip().split("\n", 1)[0]) or "(no message)"
 
 
 def _write(parts: list[str], text: str, style: dict[str, str]) -> None:
@@ -48,32 +67,26 @@ def _write(parts: list[str], text: str, style: dict[str, str]) -> None:
 
 def _restyle(style: dict[str, str], parameters: str) -> None:
     """Apply one `ESC [ … m` to the style in force."""
-    codes = [int(code[:4]) if code else 0 for code in parameters.replace(":", ";").split(";", LONGEST_STYLE)[:LONGEST_STYLE]]
+    codes = [
+        int(code[:4]) if code else 0 for code in parameters.replace(":", ";").split(";", LONGEST_STYLE)[:LONGEST_STYLE]
+    ]
     position = 0
     while position < len(codes):
         code = codes[position]
         position += 1
-        if code == RESET:
+        if code == 0:
             style.clear()
-        elif code in SWITCHES_ON:
-            style[f"switch-{code}"] = SWITCHES_ON[code]
-        elif code in SWITCHES_OFF:
-            for switch in SWITCHES_OFF[code]:
-                style.pop(f"switch-{switch}", None)
-        elif 30 <= code <= 37 or 90 <= code <= 97:
-            style["foreground"] = f"ansi-fg-{code - 30 if code < 90 else code - 82}"
-        elif 40 <= code <= 47 or 100 <= code <= 107:
-            style["background"] = f"ansi-bg-{code - 40 if code < 100 else code - 92}"
-        elif code == 39:
-            style.pop("foreground", None)
-        elif code == 49:
-            style.pop("background", None)
-        elif code in (38, 48):
+        elif code in SETS:
+            kind, name = SETS[code]
+            style[kind] = name
+        elif code in PALETTES:
             colour, used = _colour(codes[position:])
             position += used
             if colour is not None:
-                kind, short = ("foreground", "fg") if code == 38 else ("background", "bg")
-                style[kind] = f"ansi-{short}-{colour}"
+                style[PALETTES[code]] = f"ansi-{PALETTES[code]}-{colour}"
+        else:
+            for kind in CLEARS.get(code, ()):
+                style.pop(kind, None)
 
 
 def _colour(codes: list[int]) -> tuple[int | None, int]:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -31,7 +32,7 @@ def world(world: FakeWorld, monkeypatch: pytest.MonkeyPatch) -> FakeWorld:
     return world
 
 
-async def shop(world: FakeWorld, **facts: object) -> Project:
+async def shop(world: FakeWorld, **facts: Any) -> Project:
     """A project whose repository has a commit."""
     facts = {"runner": "python", "dependency_files": ["requirements.txt"], **facts}
     project = await cast.project(**facts)
@@ -409,7 +410,7 @@ async def eventually(true: Callable[[], object]) -> None:
 
 async def test_a_branch_without_an_environment_is_refused_in_words(world: FakeWorld) -> None:
     project = await shop(world)
-    with pytest.raises(Refused, match="No environment takes the branch other. Production takes main."):
+    with pytest.raises(Refused, match=r"No environment takes the branch other\\. Production takes main\\."):
         await push.deploy_branch(world, project, "other", by=None)
 
 

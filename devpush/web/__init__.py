@@ -1,0 +1,1 @@
+"""The doors in: one blueprint a resource."""

@@ -1,0 +1,37 @@
+"""A team: its projects and what was deployed last."""
+
+from quart import Blueprint, Response, request
+
+from devpush.models import Project, reading
+from devpush.web.addresses import app_urls
+from devpush.web.auth import may, this_team
+from devpush.web.forms import answer
+
+RECENT = 6
+LONGEST_SEARCH = 200
+
+bp = Blueprint("teams", __name__)
+
+
+@bp.get("/teams/<team_slug>")
+@may("view")
+async def overview(team_slug: str) -> Response:
+    url, team_id = app_urls(), this_team().id
+    projects = await reading.project_cards(team_id, url=url, limit=RECENT)
+    deployments = await reading.latest_deployments(team_id=team_id, url=url)
+    return answer("teams/overview.html", tab="overview", projects=projects, deployments=deployments)
+
+
+@bp.get("/teams/<team_slug>/projects")
+@may("view")
+async def projects(team_slug: str) -> Response:
+    q = request.args.get("q", "").replace("\0", "").strip()[:LONGEST_SEARCH]
+    found = await reading.project_cards(this_team().id, q, url=app_urls())
+    return answer("teams/projects.html", tab="projects", projects=found, q=q)
+
+
+@bp.get("/teams/<team_slug>/projects/menu")
+@may("view")
+async def project_menu(team_slug: str) -> Response:
+    found = Project.filter(team=this_team(), removing_at=None).order_by("name", "slug").values("name", "slug")
+    return answer("teams/_project_menu.html", projects=await found)

@@ -1,0 +1,747 @@
+"""In-memory stand-ins for everything outside, one a port: small, truthful, and to be told what goes wrong."""
+
+import asyncio
+import hashlib
+import io
+import posixpath
+import tarfile
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+from typing import Literal
+
+from devpush import ports
+from devpush.errors import DeployFailed, Unavailable
+from devpush.ports import (
+    Commit,
+    Container,
+    ContainerEvent,
+    ContainerSpec,
+    Exit,
+    Happening,
+    Limits,
+    LogLine,
+    NewLine,
+    OnOutput,
+    OutputLine,
+    Repository,
+    RouteTable,
+    Source,
+    Stream,
+    TreeEntry,
+)
+from devpush.settings import Settings
+
+
+@dataclass
+class FakeWorld(ports.World):
+    """A World whose parts are known to be fakes, so that tests can look into them."""
+
+    containers: "FakeContainers"
+    proxy: "FakeProxy"
+    git: "FakeGit"
+    logs: "FakeLogs"
+    live: "FakeLive"
+    leases: "FakeLeases"
+    mailer: "FakeMailer"
+    probe: "FakeProbe"
+    shipping: "FakeShipping"
+    jobs: "FakeJobs"
+
+
+def fake_world(settings: Settings, installation: str = "0a1b2c3d") -> FakeWorld:
+    containers = FakeContainers(installation)
+    return FakeWorld(
+        settings=settings,
+        installation=installation,
+        containers=containers,
+        proxy=FakeProxy(),
+        git=FakeGit(),
+        logs=FakeLogs(),
+        live=FakeLive(),
+        leases=FakeLeases(),
+        mailer=FakeMailer(),
+        probe=FakeProbe(containers),
+        shipping=FakeShipping(),
+        jobs=FakeJobs(),
+    )
+
+
+class Away:
+    """A part that can be out of reach: `away = 3` lets the next three calls fail, `away = -1` all of them."""
+
+    away = 0
+
+    def reach(self) -> None:
+        if self.away:
+            self.away -= 1 if self.away > 0 else 0
+            raise Unavailable(f"{type(self).__name__} doesn't answer.")
+
+
+# Docker
+
+
+@dataclass
+class Ran:
+    """What a command inside a container does."""
+
+    code: int = 0
+    output: Sequence[str] = ()
+    seconds: float = 0.0
+    oom_killed: bool = False
+
+
+@dataclass
+class Behaviour:
+    """What a container does once it is started."""
+
+    output: Sequence[str] = ()
+    answers: int | None = 200
+    """The HTTP status that FakeProbe sees; None: nothing listens."""
+    exits: int | None = None
+    """With this code, `after` so many seconds."""
+    after: float = 0.0
+    oom_killed: bool = False
+    commands: Mapping[str, Ran] = field(default_factory=dict)
+    """By a piece of the command line; every other command succeeds silently."""
+
+
+@dataclass
+class FakeContainer:
+    id: str
+    spec: ContainerSpec
+    state: Literal["created", "running", "restarting", "exited", "paused", "dead", "removing"] = "created"
+    exit_code: int | None = None
+    oom_killed: bool = False
+    restarts: int = 0
+    kept: bool = False
+    """Docker restarts it."""
+    started_at: datetime | None = None
+    files: list[tuple[str, Path]] = field(default_factory=list)
+    output: list[OutputLine] = field(default_factory=list)
+    changed: asyncio.Condition = field(default_factory=asyncio.Condition)
+    life: asyncio.Task[None] | None = None
+
+    @property
+    def running(self) -> bool:
+        return self.state == "running"
+
+    def seen(self) -> Container:
+        return Container(
+            id=self.id,
+            name=self.spec.name,
+            labels=self.spec.labels,
+            state=self.state,
+            image=self.spec.image,
+            address=self.spec.address,
+            exit_code=self.exit_code,
+            oom_killed=self.oom_killed,
+            restarts=self.restarts,
+            started_at=self.started_at,
+        )
+
+
+@dataclass
+class FakeImage:
+    id: str
+    name: str
+    labels: Mapping[str, str]
+    created: datetime
+
+
+class FakeContainers(Away):
+    """A Docker Engine. `behave` says what containers do; `calls` is what was asked of it, in order."""
+
+    def __init__(self, installation: str = "0a1b2c3d") -> None:
+        self.installation = installation
+        self.behave: Callable[[ContainerSpec], Behaviour] = lambda spec: Behaviour()
+        self.calls: list[tuple[str, str]] = []
+        self.all: dict[str, FakeContainer] = {}
+        self.known_images: dict[str, FakeImage] = {}
+        self.known_networks: dict[str, tuple[str, Mapping[str, str]]] = {}
+        self.known_volumes: dict[str, Mapping[str, str]] = {}
+        self.foreign_subnets: list[str] = []
+        self.pullable: set[str] = set()
+        self.environments: list[Mapping[str, str]] = []
+        """Of each command that ran, in order."""
+        self._listeners: list[asyncio.Queue[ContainerEvent | None]] = []
+        self._numbers = count(1)
+        self._clock = count(1_800_000_000_000_000_000, 1_000_000)
+
+    def have_image(self, name: str, labels: Mapping[str, str] | None = None) -> str:
+        """The engine has this image already; its id."""
+        id = "sha256:" + hashlib.sha256(f"{name} {next(self._numbers)}".encode()).hexdigest()
+        self.known_images[name] = FakeImage(id, name, labels or {}, datetime.now(UTC))
+        return id
+
+    async def say(self, container: str, text: str, stream: Stream = "out") -> None:
+        """The container writes a line now."""
+        found = self._find(container)
+        now = next(self._clock)
+        found.output.append(OutputLine(datetime.fromtimestamp(now / 1e9, UTC), stream, text, str(now)))
+        await _tell(found)
+
+    async def crash(self, container: str, code: int = 1, *, oom_killed: bool = False) -> None:
+        """Its process ends now; Docker starts it again if it was told to keep it running."""
+        found = self._find(container)
+        await self._end(found, code, oom_killed)
+        if found.kept:
+            found.restarts += 1
+            await self._begin(found)
+
+    def end_events(self) -> None:
+        """The engine drops those who listen to its events."""
+        for queue in self._listeners:
+            queue.put_nowait(None)
+
+    def _call(self, act: str, about: str = "") -> None:
+        self.calls.append((act, about))
+        self.reach()
+
+    def _find(self, container: str) -> FakeContainer:
+        for found in self.all.values():
+            if container in (found.id, found.spec.name):
+                return found
+        raise DeployFailed(f"There is no container {container}.")
+
+    def _happened(self, action: str, container: FakeContainer) -> None:
+        for queue in self._listeners:
+            queue.put_nowait(ContainerEvent(action, container.spec.name, container.spec.labels))
+
+    async def ping(self) -> None:
+        self._call("ping")
+
+    async def image(self, name: str) -> str | None:
+        self._call("image", name)
+        return next((image.id for image in self.known_images.values() if name in (image.id, image.name)), None)
+
+    async def pull(self, name: str, *, timeout: float) -> bool:
+        self._call("pull", name)
+        if name in self.pullable:
+            self.have_image(name)
+        return name in self.pullable
+
+    async def build_image(
+        self,
+        context: Path,
+        *,
+        name: str,
+        build_args: Mapping[str, str],
+        labels: Mapping[str, str],
+        on_output: OnOutput,
+        dockerfile: str = "Dockerfile",
+        limits: Limits | None = None,
+        network: str | None = None,
+        timeout: float = 600,
+    ) -> str:
+        self._call("build_image", name)
+        on_output("out", f"Step 1/1 : FROM {build_args.get('BASE_IMAGE', 'scratch')}")
+        return self.have_image(name, labels)
+
+    async def commit(self, container: str, *, name: str, labels: Mapping[str, str]) -> str:
+        self._call("commit", container)
+        self._find(container)
+        return self.have_image(name, labels)
+
+    async def images(self, labels: Mapping[str, str]) -> list[tuple[str, str, datetime]]:
+        self._call("images")
+        return [
+            (image.name, image.id, image.created)
+            for image in self.known_images.values()
+            if labels.items() <= image.labels.items()
+        ]
+
+    async def remove_image(self, name: str) -> None:
+        self._call("remove_image", name)
+        used = {container.spec.image for container in self.all.values()}
+        for key, image in list(self.known_images.items()):
+            if name in (image.id, image.name) and not used & {image.id, image.name}:
+                del self.known_images[key]
+
+    async def network(self, name: str, subnet: str, *, labels: Mapping[str, str]) -> None:
+        self._call("network", name)
+        others = [taken for other, (taken, _) in self.known_networks.items() if other != name]
+        if subnet in [*others, *self.foreign_subnets]:
+            raise ports.SubnetTaken(subnet)
+        self.known_networks[name] = (subnet, labels)
+
+    async def networks(self) -> list[tuple[str, Mapping[str, str]]]:
+        self._call("networks")
+        return [(name, labels) for name, (_, labels) in self.known_networks.items()]
+
+    async def taken_subnets(self) -> list[str]:
+        self._call("taken_subnets")
+        return [*self.foreign_subnets, *(subnet for subnet, _ in self.known_networks.values())]
+
+    async def remove_network(self, name: str) -> None:
+        self._call("remove_network", name)
+        if not any(container.spec.network == name for container in self.all.values()):
+            self.known_networks.pop(name, None)
+
+    async def remove_volume(self, name: str) -> None:
+        self._call("remove_volume", name)
+        self.known_volumes.pop(name, None)
+
+    async def volumes(self) -> list[tuple[str, Mapping[str, str]]]:
+        self._call("volumes")
+        return list(self.known_volumes.items())
+
+    async def create(self, spec: ContainerSpec, *, init: bool = True) -> str:
+        self._call("create", spec.name)
+        if not any(spec.image in (image.id, image.name) for image in self.known_images.values()):
+            raise ports.ImageMissing(spec.image)
+        for volume in spec.caches:
+            self.known_volumes.setdefault(volume, spec.labels)
+        for old in [old for old in self.all.values() if old.spec.name == spec.name]:
+            await self._remove(old)
+        id = hashlib.sha256(f"container {next(self._numbers)}".encode()).hexdigest()
+        self.all[id] = FakeContainer(id, spec)
+        return id
+
+    async def put(self, container: str, archive: Path, path: str) -> None:
+        self._call("put", container)
+        self._find(container).files.append((path, archive))
+
+    async def start(self, container: str) -> None:
+        self._call("start", container)
+        found = self._find(container)
+        address, network = found.spec.address, found.spec.network
+        rivals = [one for one in self.all.values() if one.running and one is not found]
+        if address and any((one.spec.address, one.spec.network) == (address, network) for one in rivals):
+            raise ports.AddressTaken(address)
+        if not found.running:
+            await self._begin(found)
+
+    async def keep_running(self, container: str) -> None:
+        self._call("keep_running", container)
+        self._find(container).kept = True
+
+    async def run(
+        self,
+        container: str,
+        command: Sequence[str],
+        *,
+        environment: Mapping[str, str],
+        on_output: OnOutput,
+        working_dir: str | None = None,
+    ) -> Exit:
+        line = " ".join(command)
+        self._call("run", line)
+        self.environments.append(environment)
+        found = self._find(container)
+        commands = self.behave(found.spec).commands
+        ran = next((ran for piece, ran in commands.items() if piece in line), Ran())
+        for text in ran.output:
+            on_output("out", text)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(ran.seconds):
+                await _until(found, lambda: not found.running)
+                return Exit(137)  # the container was stopped, and the command with it
+        return Exit(ran.code, ran.oom_killed)
+
+    async def wait(self, container: str) -> Exit:
+        self._call("wait", container)
+        found = self._find(container)
+        await _until(found, lambda: found.state not in ("created", "running"))
+        return Exit(found.exit_code or 0, found.oom_killed)
+
+    async def inspect(self, container: str) -> Container | None:
+        self._call("inspect", container)
+        found = [one for one in self.all.values() if container in (one.id, one.spec.name)]
+        return found[0].seen() if found else None
+
+    async def list(self, labels: Mapping[str, str] | None = None) -> list[Container]:
+        self._call("list")
+        wanted = (labels or {}).items()
+        return [one.seen() for one in self.all.values() if wanted <= one.spec.labels.items()]
+
+    async def stop(self, container: str, *, grace: float = 10) -> None:
+        self._call("stop", container)
+        for found in [one for one in self.all.values() if container in (one.id, one.spec.name)]:
+            found.kept = False
+            await self._end(found, 143)
+
+    async def remove(self, container: str) -> None:
+        self._call("remove", container)
+        for found in [one for one in self.all.values() if container in (one.id, one.spec.name)]:
+            await self._remove(found)
+
+    async def logs(self, container: str, *, since: str = "", follow: bool = False) -> AsyncIterator[OutputLine]:
+        self._call("logs", container)
+        if not any(container in (one.id, one.spec.name) for one in self.all.values()):
+            return
+        found, told = self._find(container), 0
+        while True:
+            for line in found.output[told:]:
+                told += 1
+                if int(line.cursor) > int(since or 0):
+                    yield line
+            if not follow or (not found.running and told == len(found.output)):
+                return
+            await _until(found, lambda told=told: len(found.output) > told or not found.running)  # type: ignore[misc]
+            if self.away:
+                raise Unavailable("The engine went away while its output was read.")
+
+    async def events(self) -> AsyncIterator[ContainerEvent]:
+        self._call("events")
+        queue: asyncio.Queue[ContainerEvent | None] = asyncio.Queue()
+        self._listeners.append(queue)
+        try:
+            while event := await queue.get():
+                yield event
+        finally:
+            self._listeners.remove(queue)
+
+    async def open_connections(self, address: str, port: int) -> int | None:
+        self._call("open_connections", address)
+        return 0
+
+    async def _begin(self, container: FakeContainer) -> None:
+        container.state, container.exit_code, container.started_at = "running", None, datetime.now(UTC)
+        self._happened("start", container)
+        behaviour = self.behave(container.spec)
+        for text in behaviour.output:
+            await self.say(container.id, text)
+        if behaviour.exits is not None:
+            container.life = asyncio.create_task(self._exit_later(container, behaviour))
+
+    async def _exit_later(self, container: FakeContainer, behaviour: Behaviour) -> None:
+        await asyncio.sleep(behaviour.after)
+        container.life = None
+        await self._end(container, behaviour.exits or 0, behaviour.oom_killed)
+
+    async def _end(self, container: FakeContainer, code: int, oom_killed: bool = False) -> None:
+        if container.life:
+            container.life.cancel()
+        container.life = None
+        if container.running:
+            container.state, container.exit_code, container.oom_killed = "exited", code, oom_killed
+            self._happened("die", container)
+            await _tell(container)
+
+    async def _remove(self, container: FakeContainer) -> None:
+        await self._end(container, 137)
+        self.all.pop(container.id, None)
+        self._happened("destroy", container)
+
+
+async def _tell(container: FakeContainer) -> None:
+    async with container.changed:
+        container.changed.notify_all()
+
+
+async def _until(container: FakeContainer, true: Callable[[], bool]) -> None:
+    async with container.changed:
+        await container.changed.wait_for(true)
+
+
+class FakeProbe(Away):
+    """Sees the status that the running container at the address was told to answer with."""
+
+    def __init__(self, engine: FakeContainers) -> None:
+        self.engine = engine
+        self.asked: list[tuple[str, str]] = []
+
+    async def status(self, address: str, path: str, *, timeout: float = 5) -> int | None:
+        self.reach()
+        self.asked.append((address, path))
+        for container in self.engine.all.values():
+            if container.running and container.spec.address == address:
+                return self.engine.behave(container.spec).answers
+        return None
+
+
+# Traefik
+
+
+class FakeProxy(Away):
+    """Traefik. What is in `blind` (hosts) never answers."""
+
+    def __init__(self) -> None:
+        self.tables: dict[str, RouteTable] = {}
+        self.platform: tuple[str, str | None] | None = None
+        self.blind: set[str] = set()
+
+    async def ping(self) -> None:
+        self.reach()
+
+    async def write(self, table: RouteTable) -> None:
+        self.reach()
+        if table.routes:
+            self.tables[table.project] = table
+        else:
+            self.tables.pop(table.project, None)
+
+    async def read(self, project: str) -> RouteTable | None:
+        self.reach()
+        return self.tables.get(project)
+
+    async def projects(self) -> list[str]:
+        self.reach()
+        return list(self.tables)
+
+    async def write_platform(self, dashboard_upstream: str, dashboard_host: str | None) -> None:
+        self.reach()
+        self.platform = (dashboard_upstream, dashboard_host)
+
+    async def seen(self, host: str, path: str, deployment: str, *, timeout: float) -> bool:
+        self.reach()
+        routes = [route for table in self.tables.values() for route in table.routes]
+        return host not in self.blind and any((route.host, route.deployment) == (host, deployment) for route in routes)
+
+    def hosts(self) -> dict[str, str]:
+        """host → deployment, of everything that is served now."""
+        return {route.host: route.deployment for table in self.tables.values() for route in table.routes}
+
+
+# Git
+
+
+class FakeGit(Away):
+    """Repositories made by `commit`. A URL that nothing was committed to can't be reached."""
+
+    def __init__(self) -> None:
+        self.branches: dict[str, dict[str, str]] = {}
+        self.commits: dict[str, tuple[Commit, dict[str, bytes]]] = {}
+        self.blobs: dict[str, bytes] = {}
+        self._numbers = count(1)
+
+    def commit(self, url: str, files: Mapping[str, str], *, branch: str = "main", message: str = "Change it") -> str:
+        """Somebody pushes these files as the branch's newest commit; its sha."""
+        sha = hashlib.sha1(f"{url} {branch} {next(self._numbers)}".encode(), usedforsecurity=False).hexdigest()
+        self.commits[sha] = (
+            Commit(sha, message, "Alice", datetime.now(UTC)),
+            {path: text.encode() for path, text in files.items()},
+        )
+        self.branches.setdefault(url, {})[branch] = sha
+        return sha
+
+    async def heads(self, repository: Repository) -> Mapping[str, str]:
+        self.reach()
+        if repository.url not in self.branches:
+            raise DeployFailed(f"{repository.url} can't be reached.")
+        return self.branches[repository.url]
+
+    async def fetch(self, repository: Repository, ref: str) -> Commit:
+        sha = (await self.heads(repository)).get(ref, ref)
+        if sha not in self.commits:
+            raise DeployFailed(f"There is no branch or commit {ref}.")
+        return self.commits[sha][0]
+
+    async def tree(self, repository: Repository, sha: str, root: str = "") -> tuple[str, Sequence[TreeEntry]]:
+        self.reach()
+        below = f"{root}/" if root else ""
+        files = {path: body for path, body in self.commits[sha][1].items() if path.startswith(below)}
+        if root and not files:
+            raise DeployFailed(f"There is no folder {root} in this commit.")
+        entries = []
+        for path, body in sorted(files.items()):
+            blob = hashlib.sha1(body, usedforsecurity=False).hexdigest()
+            self.blobs[blob] = body
+            entries.append(TreeEntry(path.removeprefix(below), "100644", blob, len(body)))
+        listing = "\n".join(f"{entry.path} {entry.sha}" for entry in entries)
+        return hashlib.sha1(listing.encode(), usedforsecurity=False).hexdigest(), entries
+
+    async def read(self, repository: Repository, sha: str, path: str, *, limit: int = 1_000_000) -> bytes | None:
+        self.reach()
+        body = self.commits[sha][1].get(posixpath.normpath(path))
+        return body if body is not None and len(body) <= limit else None
+
+    async def archive(self, repository: Repository, entries: Sequence[TreeEntry], to: Path) -> None:
+        self.reach()
+        with tarfile.open(to, "w") as tar:
+            for entry in entries:
+                member = tarfile.TarInfo(entry.path)
+                member.size, member.uid, member.gid = entry.size, 1000, 1000
+                tar.addfile(member, io.BytesIO(self.blobs[entry.sha]))
+
+    async def forget(self, repository: Repository) -> None:
+        self.reach()
+
+
+# Logs
+
+
+class FakeLogs(Away):
+    """Keeps lines in a list."""
+
+    def __init__(self) -> None:
+        self.lines: list[LogLine] = []
+        self.project_of: dict[int, str] = {}
+        self.read_to: dict[str, str] = {}
+
+    def texts(self, source: Source | None = None) -> list[str]:
+        return [line.text for line in self.lines if source in (None, line.source)]
+
+    async def append(self, lines: Sequence[NewLine], *, cursors: Mapping[str, str] | None = None) -> list[LogLine]:
+        self.reach()
+        kept = []
+        for number, line in enumerate(lines, len(self.lines) + 1):
+            self.project_of[number] = line.project
+            kept.append(LogLine(number, line.deployment, line.at, line.source, line.stream, line.text, line.level))
+        self.lines += kept
+        self.read_to |= cursors or {}
+        return kept
+
+    async def cursors(self) -> Mapping[str, str]:
+        self.reach()
+        return dict(self.read_to)
+
+    async def search(
+        self,
+        project: str,
+        *,
+        deployment: str | None = None,
+        source: Source | None = None,
+        text: str = "",
+        level: str | None = None,
+        after: int | None = None,
+        before: int | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int = 500,
+    ) -> list[LogLine]:
+        self.reach()
+        fit = [
+            line
+            for line in self.lines
+            if self.project_of[line.id] == project
+            and deployment in (None, line.deployment)
+            and source in (None, line.source)
+            and text.lower() in line.text.lower()
+            and level in (None, line.level)
+            and (after is None or line.id > after)
+            and (before is None or line.id < before)
+            and (since is None or line.at >= since)
+            and (until is None or line.at < until)
+        ]
+        return fit[:limit] if after is not None else fit[-limit:]
+
+    async def forget(self, *, project: str | None = None, before: datetime | None = None) -> None:
+        self.reach()
+        self.lines = [
+            line
+            for line in self.lines
+            if project not in (None, self.project_of[line.id]) or (before is not None and line.at >= before)
+        ]
+
+
+class FakeShipping:
+    """Ships nothing; remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.attached: list[str] = []
+        self.waited_for: list[str] = []
+
+    async def run(self) -> None:
+        await asyncio.Event().wait()
+
+    def attach(self, container: str) -> None:
+        self.attached.append(container)
+
+    async def drained(self, container: str, *, timeout: float = 5) -> None:
+        self.waited_for.append(container)
+
+
+# What is happening now
+
+
+class FakeLive(Away):
+    """Tells those who listen in this process; `said` is all that was ever told."""
+
+    def __init__(self) -> None:
+        self.said: list[Happening] = []
+        self._listeners: list[tuple[frozenset[str], asyncio.Queue[Happening | None]]] = []
+
+    async def publish(self, happenings: Sequence[Happening]) -> None:
+        self.said += happenings
+        for happening in happenings:
+            for topics, queue in self._listeners:
+                if happening.topic in topics:
+                    queue.put_nowait(happening)
+
+    @asynccontextmanager
+    async def subscribe(self, topics: Sequence[str]) -> AsyncIterator[AsyncIterator[Happening | None]]:
+        queue: asyncio.Queue[Happening | None] = asyncio.Queue()
+        listener = (frozenset(topics), queue)
+        self._listeners.append(listener)
+        try:
+            yield _heard(queue)
+        finally:
+            self._listeners.remove(listener)
+
+    async def ping(self) -> None:
+        self.reach()
+
+
+async def _heard(queue: asyncio.Queue[Happening | None]) -> AsyncIterator[Happening | None]:
+    while True:
+        try:
+            async with asyncio.timeout(1):
+                happening = await queue.get()
+        except TimeoutError:
+            happening = None
+        yield happening
+
+
+@dataclass
+class FakeLease:
+    lost: bool = False
+
+
+class FakeLeases(Away):
+    """Who holds what, in this process."""
+
+    def __init__(self) -> None:
+        self.held: dict[str, FakeLease] = {}
+
+    @asynccontextmanager
+    async def hold(self, name: str, *, ttl: float = 10) -> AsyncIterator[FakeLease | None]:
+        self.reach()
+        if name in self.held:
+            yield None
+            return
+        lease = self.held[name] = FakeLease()
+        try:
+            yield lease
+        finally:
+            if self.held.get(name) is lease:
+                del self.held[name]
+
+    def steal(self, name: str) -> None:
+        """Another process takes it over."""
+        self.held[name].lost = True
+        self.held[name] = FakeLease()
+
+
+# Mail and jobs
+
+
+class FakeMailer(Away):
+    def __init__(self) -> None:
+        self.sent: list[ports.Mail] = []
+
+    async def send(self, mail: ports.Mail) -> None:
+        self.reach()
+        self.sent.append(mail)
+
+
+class FakeJobs:
+    """Works on nothing; remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.woken = 0
+        self.sweeps = 0
+        self.stopped: list[str] = []
+
+    def wake(self) -> None:
+        self.woken += 1
+
+    def stop(self, deployment: str) -> None:
+        self.stopped.append(deployment)
+
+    def sweep_soon(self) -> None:
+        self.sweeps += 1

@@ -1,0 +1,273 @@
+"""What pages show is read right, and in time however many deployments there are."""
+
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from tortoise import connections
+
+from devpush.errors import NotFound
+from devpush.models import Alias, AliasKind, Deployment, Environment, Project, State, reading
+from tests import cast
+
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("db")]
+NOW = datetime.now(UTC)
+
+
+def url(label: str) -> str:
+    return f"http://{label}.localhost:8080"
+
+
+async def alias(project: Project, label: str, kind: AliasKind, **facts: Any) -> Alias:
+    return await Alias.create(project=project, label=label, kind=kind, **facts)
+
+
+async def live(
+    project: Project,
+    current: Deployment,
+    previous: Deployment | None = None,
+    environment: Environment | None = None,
+) -> None:
+    """As traffic.point leaves it: the environment's, the branch's and the deployments' own names."""
+    environment = environment or await cast.production(project)
+    kind = AliasKind.production if environment.slug == "production" else AliasKind.environment
+    label = project.slug if environment.slug == "production" else f"{project.slug}-env-{environment.slug}"
+    await alias(project, label, kind, environment=environment, deployment=current, previous=previous)
+    for deployment in filter(None, (current, previous)):
+        own = f"{project.slug}-id-{deployment.short_id}"
+        await alias(project, own, AliasKind.deployment, deployment=deployment)
+
+
+async def test_a_list_tells_which_deployment_serves_and_which_did_before() -> None:
+    project = await cast.project()
+    old, previous, current, failed = [
+        await cast.deployment(project, state=state) for state in [State.succeeded] * 3 + [State.failed]
+    ]
+    await live(project, current, previous)
+    # a branch still leads to what was rolled back from
+    await alias(project, f"{project.slug}-branch-main", AliasKind.branch, branch="main", deployment=previous)
+
+    rows = await reading.latest_deployments(project_id=project.id, url=url)
+
+    assert [row.id for row in rows] == [failed.id, current.id, previous.id, old.id]
+    assert [row.role for row in rows] == [None, "current", "previous", None]
+    assert [row.url for row in rows] == [
+        None,
+        f"http://{project.slug}-id-{current.short_id}.localhost:8080",
+        f"http://{project.slug}-id-{previous.short_id}.localhost:8080",
+        None,
+    ]
+    assert (rows[0].environment_name, rows[0].short_id) == ("Production", failed.id.hex[:7])
+    assert rows == await reading.latest_deployments(team_id=(await cast.team_of(await cast.alice())).id, url=url)
+
+
+async def test_the_newest_ten_of_a_team_come_from_all_its_projects() -> None:
+    first, second = await cast.project(), await cast.project()
+    theirs = await cast.project(await cast.carol())
+    made = [await cast.deployment(project) for project in [first, second, theirs] * 4]
+    team = await cast.team_of(await cast.alice())
+    rows = await reading.latest_deployments(team_id=team.id, url=url, limit=5)
+    ours = [deployment.id for deployment in reversed(made) if deployment.project.id != theirs.id]
+    assert [row.id for row in rows] == ours[:5]
+
+
+async def test_environment_cards_begin_with_production() -> None:
+    project = await cast.project()
+    preview = await cast.environment(project, "preview", branch="feature/*", color="violet")
+    current = await cast.deployment(project, state=State.succeeded, health="crashed", health_note="It exited.")
+    latest = await cast.deployment(project, state=State.building)
+    await live(project, current)
+
+    production, other = await reading.environment_cards(project.id, url=url)
+
+    assert (production.slug, production.url) == ("production", f"http://{project.slug}.localhost:8080")
+    assert production.hostname == f"{project.slug}.localhost"
+    assert production.current
+    assert production.latest
+    assert (production.current.id, production.latest.id) == (current.id, latest.id)
+    assert production.previous is None
+    assert (production.health, production.health_note) == ("crashed", "It exited.")
+    assert (other.id, other.color, other.branch) == (preview.id, "violet", "feature/*")
+    assert (other.current, other.latest, other.url, other.health) == (None, None, "", "none")
+
+
+async def test_project_cards_are_found_by_any_text_and_the_busiest_comes_first() -> None:
+    team = await cast.team_of(await cast.alice())
+    idle, busy = await cast.project(name="100% idle"), await cast.project(name="Busy_one")
+    gone = await cast.project(name="Gone", removing_at=NOW)
+    await cast.deployment(busy)
+    cards = await reading.project_cards(team.id, url=url)
+    assert [card.id for card in cards] == [busy.id, idle.id]
+    assert cards[0].latest
+    assert cards[0].production is None
+    assert cards[0].repo == busy.repo_url.removeprefix("https://").removesuffix(".git")
+    for q, found in {
+        "0% I": [idle.id],
+        "y_o": [busy.id],
+        "%": [idle.id],
+        "\\": [],
+        "'": [],
+        "Gone": [],
+    }.items():
+        assert [card.id for card in await reading.project_cards(team.id, q, url=url)] == found
+    assert await reading.project_card(gone.id, url=url) is None
+    assert len(await reading.project_cards(team.id, url=url, limit=1)) == 1
+
+
+async def test_the_deployments_page_filters_and_turns() -> None:
+    project = await cast.project()
+    preview = await cast.environment(project, "preview", branch="*")
+    for number in range(27):
+        await cast.deployment(project, state=State.succeeded if number % 2 else State.failed)
+    one = await cast.deployment(project, environment=preview, branch="feature/x'; --", state=State.cancelled)
+    long_ago = await cast.deployment(project)
+    await Deployment.filter(id=long_ago.id).update(created_at=datetime(2020, 2, 29, 23, 59, tzinfo=UTC))
+
+    async def found(number: int = 1, **filters: str) -> reading.Page[reading.DeploymentRow]:
+        filters = {name.rstrip("_"): value for name, value in filters.items()}
+        return (await reading.deployments_page(project.id, filters, number, url=url)).page
+
+    page = await found()
+    assert (len(page.items), page.number, page.pages, page.total) == (25, 1, 2, 29)
+    assert [row.number for row in page.items] == sorted((row.number for row in page.items), reverse=True)
+    assert len((await found(2)).items) == 4
+    assert (await found(99)).number == 2
+    assert (await found(-1)).number == 1
+    assert [row.id for row in (await found(environment="preview")).items] == [one.id]
+    assert [row.id for row in (await found(branch="feature/x'; --")).items] == [one.id]
+    assert (await found(status="succeeded")).total == 13
+    assert (await found(status="'; DROP TABLE")).total == 29
+    assert [row.id for row in (await found(from_="2020-02-29", to="2020-02-29")).items] == [long_ago.id]
+    assert (await found(from_="soon", to="9999-12-31")).total == 29
+    assert (await found(environment="nowhere")).items == []
+    names = (await reading.deployments_page(project.id, {}, 1, url=url)).environments
+    assert [name.slug for name in names] == ["production", "preview"]
+
+
+async def test_a_deployment_is_found_in_its_project_only() -> None:
+    project, other = await cast.project(), await cast.project()
+    deployment = await cast.deployment(project)
+    for text in (str(deployment.id), deployment.id.hex, deployment.short_id, deployment.short_id.upper()):
+        assert await reading.find_deployment(project.id, text) == deployment.id
+    for text in ("", "123", deployment.id.hex[:6], "zzzzzzz", "'; --", deployment.id.hex + "0", "٣٣٣٣٣٣٣"):
+        assert await reading.find_deployment(project.id, text) is None
+    assert await reading.find_deployment(other.id, deployment.short_id) is None
+    with pytest.raises(NotFound):
+        await reading.deployment_page(other.id, deployment.id, url=url)
+
+
+async def test_a_deployments_page_has_its_addresses_and_what_can_be_done() -> None:
+    project = await cast.project(repo_url="https://github.com/ada/engine.git")
+    alice = await cast.alice()
+    previous = await cast.deployment(project, state=State.succeeded, image="sha256:1", commit_message="x" * 2000)
+    current = await cast.deployment(project, state=State.succeeded, image="sha256:2", created_by=alice)
+    await live(project, current, previous)
+    await alias(project, f"{project.slug}-branch-main", AliasKind.branch, branch="main", deployment=current)
+
+    page = await reading.deployment_page(project.id, current.id, url=url)
+
+    assert [(hostname.kind, hostname.live) for hostname in page.hostnames] == [
+        ("production", True),
+        ("branch", True),
+        ("id", True),
+    ]
+    assert page.hostnames[0].hostname == f"{project.slug}.localhost"
+    assert page.repo_url == "github.com/ada/engine"
+    assert page.commit_url == f"https://github.com/ada/engine/commit/{current.commit_sha}"
+    assert page.created_by_name == "alice"
+    assert page.environment_url == f"http://{project.slug}.localhost:8080"
+    assert page.can == reading.Can(cancel=False, redeploy=True, roll_back=False, promote=False)
+
+    page = await reading.deployment_page(project.id, previous.id, url=url)
+    assert [(hostname.kind, hostname.live) for hostname in page.hostnames] == [("id", False)]
+    assert page.can == reading.Can(cancel=False, redeploy=True, roll_back=True, promote=False)
+    assert len(page.commit_message) == 2000
+    assert (page.role, page.url) == ("previous", None)
+
+
+@pytest.mark.parametrize(
+    ("state", "begun", "states"),
+    [
+        (State.queued, 1, "running waiting waiting waiting"),
+        (State.building, 2, "done running waiting waiting"),
+        (State.routing, 4, "done done done running"),
+        (State.succeeded, 4, "done done done done"),
+        (State.failed, 2, "done failed skipped skipped"),
+        (State.failed, 1, "failed skipped skipped skipped"),
+        (State.cancelled, 3, "done done cancelled skipped"),
+        (State.skipped, 1, "skipped skipped skipped skipped"),
+    ],
+)
+async def test_steps_tell_where_it_stands_or_ended(state: State, begun: int, states: str) -> None:
+    project = await cast.project()
+    times = [NOW + timedelta(seconds=second) for second in range(5)]
+    names = ["building_at", "starting_at", "routing_at"][: begun - 1]
+    finished = {} if state in (State.queued, State.building, State.routing) else {"finished_at": times[4]}
+    facts: dict[str, Any] = dict(zip(names, times[1:], strict=False)) | finished
+    deployment = await cast.deployment(project, state=state, image_reused=True, **facts)
+    steps = (await reading.deployment_page(project.id, deployment.id, url=url)).steps
+    assert " ".join(step.state for step in steps) == states
+    assert [step.name for step in steps] == ["queued", "building", "starting", "routing"]
+    assert all(step.finished_at for step in steps if step.state in ("done", "failed", "cancelled"))
+    assert bool(steps[1].note) == (begun > 1)
+
+
+async def test_a_deployment_outlives_its_environment_and_its_maker() -> None:
+    project = await cast.project()
+    deployment = await cast.deployment(project)
+    await Deployment.filter(id=deployment.id).update(environment_id=None)
+    page = await reading.deployment_page(project.id, deployment.id, url=url)
+    assert (page.environment_name, page.created_by_name, page.environment_url) == (
+        "Removed environment",
+        None,
+        None,
+    )
+
+
+def test_a_repositorys_name_holds_no_credential_and_no_path_of_the_server() -> None:
+    assert reading.repository_name("https://ada:secret@git.example.com/a/b.git") == "git.example.com/a/b"
+    assert reading.repository_name("/var/lib/devpush/examples/python.git", local=True) == "python"
+    assert reading.commit_url("https://x:y@gitlab.com/a/b.git", "1") == "https://gitlab.com/a/b/-/commit/1"
+    assert reading.commit_url("https://git.example.com/a/b", "1") is None
+    assert reading.commit_url("ssh://git@github.com/a/b", "1") is None
+
+
+@pytest.mark.slow
+async def test_lists_stay_quick_with_a_hundred_thousand_deployments() -> None:
+    project = await cast.project()
+    await fill(project, 100_000)
+    for filters in (
+        {},
+        {"environment": "production"},
+        {"status": "failed"},
+        {"branch": "branch-7"},
+        {"from": "2020-01-01"},
+    ):
+        for number in (1, 400):
+            began = time.perf_counter()
+            page = (await reading.deployments_page(project.id, filters, number, url=url)).page
+            assert len(page.items) == 25
+            assert page.total <= reading.MOST_COUNTED
+            assert time.perf_counter() - began < 0.5, (filters, number)
+    began = time.perf_counter()
+    await reading.environment_cards(project.id, url=url)
+    await reading.latest_deployments(project_id=project.id, url=url)
+    await reading.project_cards(project.team.id, url=url)
+    assert time.perf_counter() - began < 0.1
+
+
+async def fill(project: Project, count: int) -> None:
+    """Many deployments at once; every 50th of another branch and failed."""
+    environment = await cast.production(project)
+    await connections.get("default").execute_query(
+        """INSERT INTO deployment (id, number, trigger, branch, commit_sha, commit_message, commit_author, config,
+            variables, state, reason, attempts, image_reused, health, health_note, created_at, finished_at, project_id,
+            environment_id)
+        SELECT gen_random_uuid(), nextval('act'), 'push', CASE WHEN n % 50 = 0 THEN 'branch-7' ELSE 'main' END,
+            repeat('c0ffee01', 5), 'Change ' || n, 'Alice', '{}', 'x',
+            CASE WHEN n % 50 = 0 THEN 'failed' ELSE 'succeeded' END, '', 0, false, '', '',
+            now() - interval '1 minute' * ($3::int - n), now(), $1, $2 FROM generate_series(1, $3::int) n""",
+        [project.id, environment.id, count],
+    )
+    await connections.get("default").execute_query("ANALYZE deployment")

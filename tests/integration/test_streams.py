@@ -1,0 +1,486 @@
+"""Open pages hear of what changes: at once, in the page's own fragments, and only as long as they may."""
+
+import asyncio
+import re
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from quart import Quart
+
+from devpush.adapters.redis import RedisLive
+from devpush.deploy.news import tell
+from devpush.models import Alias, AliasKind, Deployment, Member, Project, Session, State
+from devpush.ports import Happening, LogLine, NewLine
+from devpush.web import session, streams
+from tests import cast
+from tests.fakes import FakeWorld
+from tests.visitor import Visitor, dashboard
+
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("db")]
+
+
+@pytest.fixture
+async def app(world: FakeWorld, redis_url: str) -> AsyncIterator[Quart]:
+    async with RedisLive(redis_url, "5712ea35") as live:
+        world.live = live  # type: ignore[assignment]  # the real one
+        yield dashboard(world)
+
+
+@dataclass
+class Event:
+    name: str
+    data: str
+    id: str
+
+
+class Stream:
+    """An open stream, as a browser reads it: an ASGI client that sees each piece, and the end."""
+
+    def __init__(self, visitor: Visitor, path: str, headers: dict[str, str]) -> None:
+        self.visitor, self.path = visitor, path
+        cookie = "; ".join(f"{name}={value}" for name, value in visitor.cookies.items())
+        sent = {"Host": visitor.host, "Accept": "text/event-stream", "Cookie": cookie} | headers
+        self.sent = [(name.lower().encode(), value.encode()) for name, value in sent.items()]
+        self.status, self.headers, self.raw, self.ended = 0, dict[str, str](), "", False
+        self.seen: list[Event] = []
+        self.comments = 0
+        self.pieces: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self.closing = asyncio.Event()
+        self.asked = False
+
+    async def next(self, within: float = 3) -> Event:
+        """The next event; comments and the like are passed over."""
+        async with asyncio.timeout(within):
+            while True:
+                while "\n\n" in self.raw:
+                    block, _, self.raw = self.raw.partition("\n\n")
+                    self.comments += block.startswith(":")
+                    if event := _parse(block):
+                        self.seen.append(event)
+                        return event
+                await self.read()
+
+    async def until(self, text: str, within: float = 3) -> Event:
+        async with asyncio.timeout(within):
+            while text not in (event := await self.next(within)).data:
+                pass
+            return event
+
+    async def silence(self, seconds: float = 0.4) -> None:
+        """Nothing comes for a while."""
+        with pytest.raises(TimeoutError):
+            await self.next(seconds)
+
+    async def end(self, within: float) -> str:
+        """What came last, before the server closed it."""
+        async with asyncio.timeout(within):
+            while not self.ended:
+                await self.read()
+        return self.raw
+
+    async def read(self) -> None:
+        assert not self.ended, f"the stream is over: {self.raw}"
+        piece = await self.pieces.get()
+        if piece["type"] == "http.response.start":
+            self.status = piece["status"]
+            self.headers = {name.decode().title(): value.decode() for name, value in piece["headers"]}
+        else:
+            self.raw += piece.get("body", b"").decode()
+            self.ended = not piece.get("more_body", False)
+
+    async def receive(self) -> dict[str, Any]:
+        if not self.asked:
+            self.asked = True
+            return {"type": "http.request", "body": b"", "more_body": False}
+        await self.closing.wait()
+        return {"type": "http.disconnect"}
+
+    @property
+    def scope(self) -> dict[str, Any]:
+        path, _, query = self.path.partition("?")
+        return {
+            "type": "http",
+            "asgi": {"version": "3.0", "spec_version": "2.3"},
+            "http_version": "1.1",
+            "method": "GET",
+            "scheme": "http",
+            "path": path,
+            "raw_path": path.encode(),
+            "query_string": query.encode(),
+            "root_path": "",
+            "headers": self.sent,
+            "client": ("127.0.0.1", 1),
+            "server": ("127.0.0.1", 8000),
+            "extensions": {},
+        }
+
+
+def _parse(block: str) -> Event | None:
+    fields: dict[str, list[str]] = {}
+    for line in block.split("\n"):
+        name, _, value = line.partition(": ")
+        fields.setdefault(name, []).append(value)
+    if "data" not in fields:
+        return None
+    return Event(fields["event"][0], "\n".join(fields["data"]), fields.get("id", [""])[0])
+
+
+@asynccontextmanager
+async def opened(visitor: Visitor, path: str, **headers: str) -> AsyncIterator[Stream]:
+    stream = Stream(visitor, path, {name.replace("_", "-"): value for name, value in headers.items()})
+    answering = asyncio.create_task(visitor.app(stream.scope, stream.receive, stream.pieces.put))  # type: ignore[arg-type]
+    try:
+        await stream.read()
+        yield stream
+    finally:
+        stream.closing.set()
+        await asyncio.wait_for(answering, 3)
+
+
+async def alice(app: Quart) -> Visitor:
+    return await Visitor(app).signed_in(await cast.alice())
+
+
+async def write(world: FakeWorld, deployment: Deployment, *texts: str, level: str | None = None) -> list[LogLine]:
+    """As the shipper does: kept first, then told."""
+    project = str(deployment.project.id)
+    new = [NewLine(project, str(deployment.id), datetime.now(UTC), "run", "out", text, level) for text in texts]
+    kept = await world.logs.append(new)
+    await publish_lines(world, project, kept)
+    return kept
+
+
+async def publish_lines(world: FakeWorld, project: str, kept: list[LogLine]) -> None:
+    deployment = kept[0].deployment
+    lines = [
+        {
+            "id": line.id,
+            "at": line.at.isoformat(),
+            "source": line.source,
+            "stream": line.stream,
+            "level": line.level,
+            "text": line.text,
+        }
+        for line in kept
+    ]
+    payload = {"lines": lines, "deployment": deployment}
+    topics = (f"log:{deployment}", f"log:project:{project}")
+    await world.live.publish([Happening(topic, "lines", payload) for topic in topics])
+
+
+def texts(event: Event) -> list[str]:
+    return re.findall(r"<span>([^<]*)</span></", event.data)
+
+
+def fragments(events: list[Event]) -> list[str]:
+    return [found[1] for event in events if (found := re.search(r'id="([^"]+)"', event.data))]
+
+
+async def on_a_project(app: Quart) -> tuple[Visitor, Project, Deployment]:
+    project = await cast.project()
+    return await alice(app), project, await cast.deployment(project, state=State.building)
+
+
+# Fragments
+
+
+async def test_a_project_page_hears_of_states_and_of_new_deployments(app: Quart, world: FakeWorld) -> None:
+    visitor, project, deployment = await on_a_project(app)
+    old, *_ = [await cast.deployment(project, state=State.succeeded) for _ in range(11)]
+    production = await cast.production(project)
+    async with opened(visitor, f"/projects/{project.slug}/stream") as stream:
+        assert stream.status == 200
+        assert stream.headers["Content-Type"] == "text/event-stream"
+        assert (stream.headers["Cache-Control"], stream.headers["X-Accel-Buffering"]) == ("no-cache", "no")
+        first = [await stream.next(), await stream.next()]
+        assert fragments(first) == [f"environment-{production.id}", "deployment-list"]
+        await stream.silence(0.2)
+
+        newest = await Deployment.filter(project=project).order_by("-number").first()
+        assert newest
+        await Deployment.filter(id=newest.id).update(state=State.failed, reason="It broke.")
+        await tell(world, await Deployment.get(id=newest.id).select_related("project"))
+        changed = [await stream.next(), await stream.next()]
+        assert sorted(fragments(changed)) == [f"deployment-{newest.id}", f"environment-{production.id}"]
+        assert 'data-state="failed"' in changed[0].data + changed[1].data
+
+        await tell(world, old)  # a longer page may show it
+        assert fragments([await stream.next()]) == [f"deployment-{old.id}"]
+
+        new = await cast.deployment(project)
+        await tell(world, new)
+        event = await stream.until("deployment-list")
+        assert f'id="deployment-{new.id}"' in event.data
+        assert deployment.id.hex not in event.data
+
+
+async def test_a_team_page_hears_of_all_its_projects(app: Quart, world: FakeWorld) -> None:
+    visitor, project, deployment = await on_a_project(app)
+    theirs = await cast.deployment(await cast.project(await cast.carol()))
+    async with opened(visitor, "/teams/alice/stream") as stream:
+        assert fragments([await stream.next(), await stream.next()]) == [f"project-{project.id}", "deployment-list"]
+        await tell(world, theirs)
+        await stream.silence(0.3)
+        await deployment.move(State.starting)
+        await tell(world, deployment)
+        changed = fragments([await stream.next(), await stream.next()])
+        assert sorted(changed) == sorted([f"project-{project.id}", f"deployment-{deployment.id}"])
+
+
+async def test_a_deployment_page_hears_of_its_steps_and_of_who_takes_its_place(app: Quart, world: FakeWorld) -> None:
+    visitor, project, deployment = await on_a_project(app)
+    async with opened(visitor, f"/projects/{project.slug}/deployments/{deployment.id}/stream") as stream:
+        assert fragments([await stream.next(), await stream.next()]) == ["deployment-header", "deployment-timeline"]
+        await deployment.move(State.starting)
+        await tell(world, deployment)
+        assert 'data-state="starting"' in (await stream.next()).data
+        await stream.next()
+        alias = await Alias.create(
+            label=project.slug,
+            kind=AliasKind.production,
+            project=project,
+            environment=await cast.production(project),
+            deployment=deployment,
+        )
+        await tell(world, deployment)
+        assert "Current" in (await stream.until("deployment-header")).data
+        newer = await cast.deployment(project, state=State.succeeded)
+        alias.deployment, alias.previous = newer, deployment
+        await alias.save()
+        await tell(world, newer)
+        assert "Previous" in (await stream.until("deployment-header")).data
+
+
+async def test_many_happenings_are_one_drawing(app: Quart, world: FakeWorld) -> None:
+    visitor, project, deployment = await on_a_project(app)
+    async with opened(visitor, f"/projects/{project.slug}/stream") as stream:
+        await stream.until("deployment-list")
+        drawn = len(stream.seen)
+        for number in range(60):
+            await Deployment.filter(id=deployment.id).update(commit_message=f"Number {number}.")
+            await tell(world, deployment)
+        await stream.until("Number 59.")
+        assert len(stream.seen) - drawn < 20
+
+
+# Lines
+
+
+async def test_lines_kept_meanwhile_come_first_then_live_ones_and_none_twice(app: Quart, world: FakeWorld) -> None:
+    visitor, project, deployment = await on_a_project(app)
+    other = await cast.deployment(project)
+    await write(world, deployment, "one", "two", "three")
+    path = f"/projects/{project.slug}/deployments/{deployment.id}/stream"
+    async with opened(visitor, f"{path}?after=1") as stream:
+        event = await stream.until("three")
+        assert (event.name, event.id, texts(event)) == ("lines", "3", ["two", "three"])
+        await write(world, other, "not of this one")
+        [line] = await write(world, deployment, "four")
+        await publish_lines(world, str(project.id), [line])
+        await write(world, deployment, "five")
+        event = await stream.next()
+        found = texts(event) + (texts(await stream.next()) if "five" not in event.data else [])
+        assert found == ["four", "five"]
+    async with opened(visitor, f"{path}?after=1", Last_Event_ID="5") as stream:
+        await stream.until("deployment-timeline")
+        event = await stream.next()
+        assert (texts(event), event.id) == (["five"], "6")
+
+
+async def test_a_line_written_while_the_stream_opens_is_neither_lost_nor_sent_twice(
+    app: Quart, world: FakeWorld
+) -> None:
+    visitor, project, deployment = await on_a_project(app)
+    search = world.logs.search
+
+    async def slow(*given: Any, **more: Any) -> list[LogLine]:
+        before = await search(*given, **more)
+        if not any(line.text == "meanwhile" for line in world.logs.lines):
+            await write(world, deployment, "meanwhile")
+        return before
+
+    world.logs.search = slow  # type: ignore[method-assign]
+    async with opened(visitor, f"/projects/{project.slug}/logs/stream") as stream:
+        assert texts(await stream.next()) == ["meanwhile"]
+        await stream.silence(0.3)
+
+
+async def test_a_page_that_missed_much_catches_up_in_pieces(app: Quart, world: FakeWorld) -> None:
+    visitor, project, deployment = await on_a_project(app)
+    await write(world, deployment, *(f"line {number}" for number in range(1201)))
+    async with opened(visitor, f"/projects/{project.slug}/logs/stream?after=1") as stream:
+        events = [await stream.next() for _ in range(3)]
+        assert [len(texts(event)) for event in events] == [500, 500, 200]
+        assert [event.id for event in events] == ["501", "1001", "1201"]
+
+
+async def test_after_a_gap_the_lines_are_read_again(app: Quart, world: FakeWorld) -> None:
+    visitor, project, deployment = await on_a_project(app)
+    async with opened(visitor, f"/projects/{project.slug}/logs/stream") as stream:
+        await write(world, deployment, "heard")
+        assert texts(await stream.next()) == ["heard"]
+        await world.logs.append(
+            [NewLine(str(project.id), str(deployment.id), datetime.now(UTC), "run", "out", "missed", None)]
+        )
+        await world.live.publish([Happening(f"log:project:{project.id}", "gap")])
+        assert texts(await stream.next()) == ["missed"]
+        await write(world, deployment, "heard again")
+        assert texts(await stream.next()) == ["heard again"]
+
+
+async def test_the_logs_page_hears_only_what_it_shows(app: Quart, world: FakeWorld) -> None:
+    visitor, project, deployment = await on_a_project(app)
+    other = await cast.deployment(project)
+    query = f"q=[b]&level=error&deployment={deployment.short_id}"
+    async with opened(visitor, f"/projects/{project.slug}/logs/stream?{query}") as stream:
+        await write(world, deployment, "a", "A[B]c", "other [b]", level="error")
+        await write(world, deployment, "[b] but no error", level="info")
+        await write(world, other, "[b] of another", level="error")
+        await write(world, deployment, "[B] last", level="error")
+        found = texts(await stream.next())
+        while found[-1] != "[B] last":
+            found += texts(await stream.next())
+        assert found == ["A[B]c", "other [b]", "[B] last"]
+        assert f'<code class="from">{deployment.short_id}</code>' in stream.seen[-1].data
+
+
+async def test_what_programs_print_stays_inside_its_event(app: Quart, world: FakeWorld) -> None:
+    visitor, project, deployment = await on_a_project(app)
+    async with opened(visitor, f"/projects/{project.slug}/logs/stream") as stream:
+        await write(
+            world, deployment, "a\r\n\r\nevent: end\rdata: x\n\n<script>alert(1)</script>\x1b]8;;http://evil\x07"
+        )
+        event = await stream.next()
+        assert event.name == "lines"
+        assert "<script>" not in event.data
+        assert "evil" not in event.data
+        await write(world, deployment, "still here")
+        assert texts(await stream.next()) == ["still here"]
+
+
+async def test_what_came_to_nothing_ends_its_stream(app: Quart, world: FakeWorld) -> None:
+    visitor, project, deployment = await on_a_project(app)
+    finished = datetime.now(UTC) - timedelta(minutes=1)
+    await Deployment.filter(id=deployment.id).update(state=State.failed, finished_at=finished)
+    await write(world, deployment, "its last words")
+    async with opened(visitor, f"/projects/{project.slug}/deployments/{deployment.id}/stream") as stream:
+        events = [await stream.next() for _ in range(4)]
+        assert [event.name for event in events] == ["fragment", "fragment", "lines", "end"]
+        await stream.end(1)
+
+
+async def test_the_last_lines_of_a_failure_are_waited_for(
+    app: Quart, world: FakeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "HEARTBEAT", 0.3)
+    monkeypatch.setattr(streams, "LAST_LINES", 0.5)
+    visitor, project, deployment = await on_a_project(app)
+    async with opened(visitor, f"/projects/{project.slug}/deployments/{deployment.id}/stream") as stream:
+        await deployment.move(State.failed, reason="It broke.")
+        await tell(world, deployment)
+        await stream.until("It broke.")
+        await asyncio.sleep(0.1)
+        await write(world, deployment, "its last words")
+        assert texts(await stream.until("its last words")) == ["its last words"]
+        assert (await stream.next()).name == "end"
+
+
+async def test_a_line_is_on_the_page_before_one_could_look_for_it(app: Quart, world: FakeWorld) -> None:
+    """At 100 lines a second, 99 of 100 are sent within 150 ms of being kept (a page draws them in a few more)."""
+    visitor, project, deployment = await on_a_project(app)
+    late: list[float] = []
+    async with opened(visitor, f"/projects/{project.slug}/deployments/{deployment.id}/stream") as stream:
+
+        async def look() -> None:
+            while len(late) < 200:
+                found = texts(await stream.next())
+                late.extend(time.monotonic() - float(text) for text in found)
+
+        await stream.until("deployment-timeline")
+        looking = asyncio.create_task(look())
+        for _ in range(200):
+            await write(world, deployment, f"{time.monotonic()}")
+            await asyncio.sleep(0.01)
+        await asyncio.wait_for(looking, 3)
+    assert sorted(late)[197] < 0.15
+
+
+# How long
+
+
+@pytest.mark.parametrize("how", ["signed out", "session row deleted", "taken off the team", "project removed"])
+async def test_a_stream_ends_within_five_seconds_of_the_right_to_see_it(
+    app: Quart, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    """A32."""
+    if how != "taken off the team":  # one waits as long as people do
+        monkeypatch.setattr(streams, "ASK_AGAIN", 0.5)
+    project = await cast.project()
+    bob = await cast.bob()
+    visitor = await Visitor(app).signed_in(bob)
+    async with opened(visitor, f"/projects/{project.slug}/stream") as stream:
+        await stream.until("deployment-list")
+        if how == "signed out":
+            async with app.app_context():
+                await session.end(user=bob)
+        elif how == "session row deleted":
+            await Session.filter(user=bob).delete()
+        elif how == "taken off the team":
+            await Member.filter(user=bob, team=project.team).delete()
+        else:
+            await Project.filter(id=project.id).update(removing_at=datetime.now(UTC))
+        began = time.monotonic()
+        rest = await stream.end(5)
+        assert time.monotonic() - began < (1 if how == "signed out" else 5)
+        assert "retry: 500" not in rest
+
+
+async def test_at_shutdown_browsers_are_told_to_come_back_soon(app: Quart) -> None:
+    visitor, project, deployment = await on_a_project(app)
+    app.extensions["stopping"] = asyncio.Event()
+    async with (
+        opened(visitor, f"/projects/{project.slug}/stream") as one,
+        opened(visitor, f"/projects/{project.slug}/deployments/{deployment.id}/stream") as two,
+    ):
+        await one.until("deployment-list")
+        app.extensions["stopping"].set()
+        assert (await one.end(1)).endswith("retry: 500\n\n")
+        assert (await two.end(1)).endswith("retry: 500\n\n")
+
+
+async def test_a_silent_stream_is_kept_alive(app: Quart, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert streams.HEARTBEAT <= 15
+    monkeypatch.setattr(streams, "HEARTBEAT", 0.1)
+    visitor, project, _ = await on_a_project(app)
+    async with opened(visitor, f"/projects/{project.slug}/logs/stream") as stream:
+        await stream.silence(0.5)
+        assert stream.comments >= 3
+
+
+async def test_nobody_listens_any_more_when_the_page_is_closed(app: Quart, world: FakeWorld) -> None:
+    visitor, project, _ = await on_a_project(app)
+    live: Any = world.live
+    tasks = len(asyncio.all_tasks())
+    async with opened(visitor, f"/projects/{project.slug}/stream") as stream:
+        await stream.until("deployment-list")
+        assert live.subscribers
+    for _ in range(50):
+        if not live.subscribers and len(asyncio.all_tasks()) <= tasks:
+            break
+        await asyncio.sleep(0.02)
+    assert not live.subscribers
+    assert len(asyncio.all_tasks()) <= tasks
+
+
+@pytest.mark.parametrize("path", ["/teams/alice/stream", "/projects/{}/stream", "/projects/{}/logs/stream"])
+async def test_strangers_hear_nothing(app: Quart, path: str) -> None:
+    project = await cast.project()
+    carol = await Visitor(app).signed_in(await cast.carol())
+    path = path.format(project.slug)
+    assert (await carol.get(path)).status == 404
+    assert (await Visitor(app).get(path, headers={"Accept": "text/event-stream"})).status == 401

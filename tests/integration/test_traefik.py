@@ -1,0 +1,279 @@
+"""Routes we write are answered by a real Traefik, in front of real containers, without a failed request."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from uuid import uuid4
+
+import aiohttp
+import pytest
+
+from devpush.adapters.docker import DockerContainers
+from devpush.adapters.traefik import HEADER, TraefikProxy
+from devpush.local import Endpoints
+from devpush.ports import ContainerSpec, Limits, Route, RouteTable
+from tests.images import own_engine, own_network, small_image
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture(scope="module")
+async def proxy(services: Endpoints) -> AsyncIterator[TraefikProxy]:
+    assert services.traefik_config_dir
+    proxy = TraefikProxy(
+        services.traefik_config_dir,
+        staging=services.traefik_config_dir.parent / "staging",
+        entrypoint=str(services.traefik_url),
+        api_ping=f"{services.traefik_api}/ping",
+    )
+    yield proxy
+    for project in await proxy.projects():
+        await proxy.write(RouteTable(project, ()))
+    (proxy.config_dir / "_platform.yml").unlink(missing_ok=True)
+
+
+@pytest.fixture
+def project() -> str:
+    return str(uuid4())
+
+
+@pytest.fixture
+def host(project: str) -> str:
+    return f"app-{project[:8]}.localhost"
+
+
+def table(project: str, host: str, deployment: str, upstream: str) -> RouteTable:
+    return RouteTable(project, (Route(host, deployment, upstream),))
+
+
+async def test_traefik_answers(proxy: TraefikProxy) -> None:
+    await proxy.ping()
+
+
+async def test_a_route_is_seen_and_gone_again(proxy: TraefikProxy, project: str, host: str) -> None:
+    deployment = str(uuid4())
+    async with app("hello") as upstream:
+        await proxy.write(table(project, host, deployment, upstream))
+        assert await proxy.seen(host, "/", deployment, timeout=5)
+        assert not await proxy.seen(host, "/", str(uuid4()), timeout=0.2)
+        assert await get(proxy, host) == (200, "hello", deployment)
+        await proxy.write(RouteTable(project, ()))
+        async with asyncio.timeout(5):
+            while (await get(proxy, host))[2] == deployment:
+                await asyncio.sleep(0.02)
+
+
+async def test_an_app_that_does_not_listen_is_not_seen(proxy: TraefikProxy, project: str, host: str) -> None:
+    deployment = str(uuid4())
+    await proxy.write(table(project, host, deployment, "http://127.0.0.1:1"))
+    assert not await proxy.seen(host, "/", deployment, timeout=1)
+    assert await get(proxy, host) == (502, "Bad Gateway", deployment)
+
+
+async def test_an_unknown_host_and_the_dashboards_are_answered_by_the_platform(
+    proxy: TraefikProxy, project: str, host: str
+) -> None:
+    async with app("the platform") as upstream:
+        await proxy.write_platform(upstream, "dash.localhost")
+        async with asyncio.timeout(5):
+            while await get(proxy, "nobody.localhost") != (200, "the platform", None):
+                await asyncio.sleep(0.02)
+        assert await get(proxy, "dash.localhost") == (200, "the platform", None)
+        await proxy.write(table(project, "dash.localhost", str(uuid4()), "http://127.0.0.1:1"))
+        await proxy.write(table(other := str(uuid4()), host, other, upstream))
+        assert await proxy.seen(host, "/", other, timeout=5)
+        assert await get(proxy, "dash.localhost") == (200, "the platform", None), "no project takes our own name"
+
+
+async def test_a_strangers_broken_file_is_not_of_our_making(proxy: TraefikProxy, project: str, host: str) -> None:
+    """Every file of ours is understood by Traefik: it knows all our routers and complains about none."""
+    async with app("x") as upstream:
+        deployment = str(uuid4())
+        await proxy.write_platform(upstream, "dash.localhost")
+        await proxy.write(table(project, host, deployment, upstream))
+        assert await proxy.seen(host, "/", deployment, timeout=5)
+        assert proxy.api_ping
+        routers = json.loads(await body(proxy.api_ping.replace("/ping", "/api/http/routers")))
+        services = json.loads(await body(proxy.api_ping.replace("/ping", "/api/http/services")))
+    found = {router["name"]: router["status"] for router in routers if router["provider"] == "file"}
+    assert {f"{project}-{host}@file", "platform-dashboard@file", "platform-unknown-hosts@file"} <= set(found)
+    assert set(found.values()) == {"enabled"}
+    assert {service["status"] for service in services} == {"enabled"}
+
+
+async def test_a_stream_is_passed_on_as_it_comes(proxy: TraefikProxy, project: str, host: str) -> None:
+    deployment = str(uuid4())
+    async with app("", stream=("data: one\n\n", "data: two\n\n")) as upstream:
+        await proxy.write(table(project, host, deployment, upstream))
+        assert await proxy.seen(host, "/", deployment, timeout=5)
+        async with aiohttp.ClientSession() as client, client.get(proxy.entrypoint, headers={"Host": host}) as answer:
+            arrived = [time.monotonic() async for _ in answer.content]
+    assert arrived[2] - arrived[0] > 0.2, "two came later than one"
+
+
+async def test_a_post_is_never_sent_twice(proxy: TraefikProxy, project: str, host: str) -> None:
+    """Traefik tries again when it can't connect; not after the app has heard something."""
+    deployment, heard = str(uuid4()), list[str]()
+    async with app("x", hang_up_on="POST", heard=heard) as upstream:
+        await proxy.write(table(project, host, deployment, upstream))
+        assert await proxy.seen(host, "/", deployment, timeout=5)
+        async with (
+            aiohttp.ClientSession() as client,
+            client.post(proxy.entrypoint, headers={"Host": host}, data=b"x") as answer,
+        ):
+            assert answer.status == 502
+    assert heard.count("POST") == 1
+
+
+async def test_an_idle_connection_is_given_up_before_any_app_would(
+    proxy: TraefikProxy, project: str, host: str
+) -> None:
+    """gunicorn's threads give up after 2 s: a POST that is on its way just then would be lost."""
+    deployment, idle = str(uuid4()), asyncio.get_running_loop().create_future()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.readline() not in (b"\r\n", b""):
+            pass
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        began = time.monotonic()
+        while await reader.readline() != b"":
+            pass
+        if not idle.done():
+            idle.set_result(time.monotonic() - began)
+        writer.close()
+        await writer.wait_closed()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        upstream = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        await proxy.write(table(project, host, deployment, upstream))
+        assert await proxy.seen(host, "/", deployment, timeout=5)
+        assert 0.9 < await asyncio.wait_for(idle, 5) < 1.8
+
+
+async def test_swapping_containers_under_load_fails_no_request(proxy: TraefikProxy, project: str, host: str) -> None:
+    async with own_engine() as engine:
+        spec = ContainerSpec(
+            name="",
+            image=await small_image(engine),
+            labels={},
+            limits=Limits(memory_mb=64, cpu_quota=100_000),
+            network=await own_network(engine),
+        )
+        load = Load(proxy.entrypoint, host)
+        serving, before = "", ""
+        for number in range(4):
+            deployment = str(uuid4())
+            container, address = await served(engine, spec, f"{engine.prefix}{number}")
+            await proxy.write(table(project, host, deployment, f"http://{address}:8000"))
+            assert await proxy.seen(host, "/", deployment, timeout=5)
+            if serving:
+                async with asyncio.timeout(10):
+                    while await engine.open_connections(before, 8000):
+                        await asyncio.sleep(0.02)
+                await engine.stop(serving)
+            else:
+                load.begin()
+            serving, before = container, address
+            await asyncio.sleep(0.3)
+        await load.end()
+    assert load.failed == []
+    assert load.answered > 200
+    assert len(load.seen) == 4
+
+
+# The steps of the tests
+
+
+class Load:
+    """Clients that keep their connections and ask all the time, by GET and by POST."""
+
+    def __init__(self, entrypoint: str, host: str) -> None:
+        self.entrypoint, self.host = entrypoint, host
+        self.answered, self.failed, self.seen = 0, list[str](), set[str]()
+        self.stopping = False
+
+    def begin(self) -> None:
+        self.tasks = [asyncio.create_task(self._client(number)) for number in range(8)]
+
+    async def end(self) -> None:
+        self.stopping = True
+        await asyncio.gather(*self.tasks)
+
+    async def _client(self, number: int) -> None:
+        method = ("GET", "POST")[number % 2]
+        async with aiohttp.ClientSession() as client:
+            while not self.stopping:
+                try:
+                    async with client.request(
+                        method, f"{self.entrypoint}/cgi-bin/x", headers={"Host": self.host}
+                    ) as answer:
+                        text = await answer.text()
+                        self.seen.add(answer.headers.get(HEADER, ""))
+                        if (answer.status, text) != (200, "here\n"):
+                            self.failed.append(f"{answer.status} {text}")
+                except aiohttp.ClientError as error:
+                    self.failed.append(repr(error))
+                self.answered += 1
+                await asyncio.sleep(0.01)
+
+
+async def served(engine: DockerContainers, spec: ContainerSpec, name: str) -> tuple[str, str]:
+    """A container that answers every request, on connections of one request each."""
+    script = (
+        "mkdir -p /app/cgi-bin; printf '#!/bin/sh\\nprintf \"Content-type: text/plain\\r\\n\\r\\nhere\\n\"'"
+        " >/app/cgi-bin/x; chmod +x /app/cgi-bin/x; cp /app/cgi-bin/x /app/index.html; httpd -f -p 8000 -h /app"
+    )
+    container = await engine.create(replace(spec, name=name, command=("sh", "-c", script)))
+    await engine.start(container)
+    seen = await engine.inspect(container)
+    assert seen
+    assert seen.address
+    async with asyncio.timeout(10):
+        while True:
+            try:
+                _, writer = await asyncio.open_connection(seen.address, 8000)
+                writer.close()
+                await writer.wait_closed()
+                return container, seen.address
+            except OSError:
+                await asyncio.sleep(0.02)
+
+
+@asynccontextmanager
+async def app(
+    text: str, *, stream: tuple[str, ...] = (), hang_up_on: str = "", heard: list[str] | None = None
+) -> AsyncIterator[str]:
+    """A web server on the host that says one thing, or one thing after the other."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        method = (await reader.readuntil(b"\r\n\r\n")).decode().split(" ")[0]
+        if heard is not None:
+            heard.append(method)
+        if method != hang_up_on:
+            length = f"Content-Length: {len(text)}" if not stream else "Content-Type: text/event-stream"
+            writer.write(f"HTTP/1.1 200 OK\r\nConnection: close\r\n{length}\r\n\r\n{text}".encode())
+            for piece in stream:
+                writer.write(piece.encode())
+                await writer.drain()
+                await asyncio.sleep(0.3)
+        writer.close()
+        await writer.wait_closed()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        server.close()
+
+
+async def get(proxy: TraefikProxy, host: str) -> tuple[int, str, str | None]:
+    async with aiohttp.ClientSession() as client, client.get(proxy.entrypoint, headers={"Host": host}) as answer:
+        return answer.status, await answer.text(), answer.headers.get(HEADER)
+
+
+async def body(url: str) -> str:
+    async with aiohttp.ClientSession() as client, client.get(url) as answer:
+        return await answer.text()

@@ -1,0 +1,237 @@
+"""kill -9 of our process and the loss of everything beside it, in every step of a deployment."""
+
+import asyncio
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from devpush.local import Local
+from tests.conftest import free_port
+from tests.gitserver import Origin
+from tests.images import DOCKER_HOST
+from tests.life.platform import Answer, App, Operator, Platform, Poller, app, new_platform, repository, until
+
+pytestmark = pytest.mark.integration
+
+AWAY = 10
+"""Seconds that a part beside us is gone."""
+GO = "/tmp/go"  # in a container, not here
+WAIT = f"until [ -e {GO} ]; do sleep 0.1; done"
+WAIT_IN_PYTHON = f"while not os.path.exists({GO!r}): time.sleep(0.05)"
+THROUGH_TRAEFIK = f'if "localhost" in (self.headers["Host"] or ""):\n    {WAIT_IN_PYTHON}'
+
+
+@dataclass(frozen=True)
+class Step:
+    """Where a deployment waits until it is let go on: its state, and the kind of container that runs then."""
+
+    state: str
+    kind: str
+    options: tuple[str, ...] = ()
+    pre_deploy: str = ""
+    before: str = "pass"
+    handle: str = "pass"
+
+
+STEPS = {
+    "installing": Step("building", "install", ("--install", WAIT)),
+    "building": Step("building", "build", ("--build", WAIT)),
+    "migrating": Step("starting", "predeploy", pre_deploy=WAIT),
+    "starting": Step("starting", "app", before=WAIT_IN_PYTHON),
+    "routing": Step("routing", "app", handle=THROUGH_TRAEFIK),
+}
+
+
+@dataclass
+class Scene:
+    """A project for every step, each serving; and how to have the next version of them all stuck in its step."""
+
+    platform: Platform
+    operator: Operator
+    folder: Path
+    apps: dict[str, App] = field(default_factory=dict)
+    origins: dict[str, Origin] = field(default_factory=dict)
+    versions: "count[int]" = field(default_factory=lambda: count(2))
+    version: str = "v1"
+    deployed: int = 1
+
+    async def build(self) -> None:
+        async with self.open():
+            await asyncio.gather(*map(self._first, STEPS))
+
+    async def _first(self, name: str) -> None:
+        self.origins[name] = repository(self.folder, name, self._files(name))
+        self.apps[name] = await self.platform.live(self.origins[name].path, *STEPS[name].options)
+        await self.platform.sql("UPDATE project SET pre_deploy = $1 WHERE slug = $2", STEPS[name].pre_deploy, name)
+
+    def _files(self, name: str) -> dict[str, str | bytes]:
+        step = STEPS[name]
+        # Other dependencies with every version: else nothing would be installed.
+        return app(self.version, before=step.before, handle=step.handle) | {"requirements.txt": f"# {self.version}"}
+
+    async def stuck(self) -> None:
+        """Push the next version of every app, and wait until each is in its step."""
+        self.version, self.deployed = f"v{next(self.versions)}", self.deployed + 1
+        for name, origin in self.origins.items():
+            origin.commit(self._files(name))
+        await asyncio.gather(*map(self._push, STEPS))
+        await asyncio.gather(*map(self._in_step, STEPS))
+
+    async def _push(self, name: str) -> None:
+        answer = await self.operator.post(f"/projects/{name}/deployments", branch="main")
+        assert answer.status == 303, answer
+
+    async def _in_step(self, name: str) -> None:
+        step = STEPS[name]
+        row = await self.platform.reaches(name, step.state, self.deployed)
+
+        async def runs() -> bool:
+            return any(
+                found.state == "running"
+                and found.labels["devpush.kind"] == step.kind
+                and found.labels["devpush.deployment"] == str(row["id"])
+                for found in await self.platform.containers(name)
+            )
+
+        await until(runs, f"{name}: no {step.kind} runs")
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[None]:
+        """As long as this lasts, nothing waits."""
+        opening = asyncio.create_task(self._open())
+        try:
+            yield
+        finally:
+            opening.cancel()
+            await asyncio.wait([opening])
+
+    async def _open(self) -> None:
+        async with self.platform.engine() as engine:
+            while True:
+                with suppress(Exception):  # a container that is just ending
+                    for found in await engine.list():
+                        if found.state == "running":
+                            await engine.run(found.name, ["touch", GO], environment={}, on_output=lambda *_: None)
+                await asyncio.sleep(0.2)
+
+    async def all_end_well(self) -> None:
+        """Everything that was stuck becomes live, nothing runs twice, nothing is left over."""
+        async with self.open():
+            for name in STEPS:
+                row = await self.platform.finished(name, self.deployed)
+                assert row["state"] == "succeeded", (name, row["state"], row["reason"])
+                assert await self.apps[name].says() == self.version
+            await self.platform.ready()
+            await asyncio.gather(*(self.platform.settled(name) for name in STEPS))
+
+    @asynccontextmanager
+    async def watched(self) -> AsyncIterator[None]:
+        """Somebody looks at every site all the time, and always sees this version or the one before."""
+        async with AsyncExitStack() as stack:
+            pollers = [await stack.enter_async_context(Poller(each.get)) for each in self.apps.values()]
+            before = self.version
+            yield
+        for name, poller in zip(self.apps, pollers, strict=True):
+            assert poller.failures == [], name
+            assert len(poller.answers) > 10
+            assert set(poller.answers) <= {before, self.version}, name
+
+
+@dataclass
+class Wire:
+    """The way to the Docker Engine, which can be cut."""
+
+    path: Path
+    open_ends: set[asyncio.StreamWriter] = field(default_factory=set)
+    server: asyncio.Server | None = None
+
+    async def join(self) -> None:
+        self.server = await asyncio.start_unix_server(self._connect, self.path)
+
+    async def cut(self) -> None:
+        """Nobody listens any more, and whoever was connected is cut off."""
+        assert self.server
+        self.server.close()
+        self.path.unlink(missing_ok=True)
+        for end in list(self.open_ends):
+            end.transport.abort()
+
+    async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, back = await asyncio.open_unix_connection(DOCKER_HOST.removeprefix("unix://"))
+        self.open_ends |= {writer, back}
+        try:
+            await asyncio.gather(self._pass(reader, back), self._pass(there, writer))
+        finally:
+            self.open_ends -= {writer, back}
+
+    async def _pass(self, source: asyncio.StreamReader, to: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            while data := await source.read(65536):
+                to.write(data)
+                await to.drain()
+        with suppress(OSError):
+            to.close()
+
+
+@pytest.fixture(scope="module")
+async def wire() -> AsyncIterator[Wire]:
+    folder = Path(tempfile.mkdtemp(prefix="devpush-wire-"))
+    wire = Wire(folder / "docker.sock")
+    await wire.join()
+    yield wire
+    await wire.cut()
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module")
+async def beside() -> AsyncIterator[Local]:
+    """Valkey and Traefik that outlive our process, as an operator may run them."""
+    folder = Path(tempfile.mkdtemp(prefix="devpush-beside-"))
+    yield Local(
+        folder,
+        postgres=False,
+        redis=True,
+        traefik=True,
+        http_port=free_port(),
+        bind="127.0.0.1",
+        dashboard_url="http://127.0.0.1:9",
+    )
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module")
+async def scene(beside: Local, wire: Wire, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Scene]:
+    async with beside as found:
+        platform = new_platform(
+            DOCKER_HOST=f"unix://{wire.path}",
+            REDIS_URL=str(found.redis_url),
+            TRAEFIK_CONFIG_DIR=str(found.traefik_config_dir),
+            TRAEFIK_URL=str(found.traefik_url),
+            MAX_CONCURRENT_DEPLOYMENTS=str(len(STEPS)),
+            DEPLOYMENT_TIMEOUT="60",
+        )
+        platform.http_port = int(str(found.traefik_url).rpartition(":")[2])
+        try:
+            await platform.start()
+            scene = Scene(platform, await Operator(platform).sign_in(), tmp_path_factory.mktemp("origins"))
+            await scene.build()
+            yield scene
+        finally:
+            await platform.clear()
+
+
+async def test_killed_in_every_step_it_goes_on_where_it_was(scene: Scene) -> None:
+    async with scene.watched():
+        await scene.stuck()
+        await scene.platform.killed()
+        await asyncio.sleep(1)
+        await scene.platform.start()
+        await scene.all_end_well()
