@@ -23,7 +23,7 @@ from devpush.ports import Container, Lease, NewLine, OutputLine, Stream, World
 
 log = logging.getLogger(__name__)
 
-SCAN_EVERY = 3.0
+SCAN_EVERY = 5.0
 QUIET = 0.3
 """A flood is over when nothing came for so many seconds."""
 AGAIN_AFTER = 1.0

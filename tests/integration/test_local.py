@@ -7,7 +7,8 @@ import signal
 import socket
 import stat
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
@@ -25,11 +26,11 @@ ALL = ("postgres", "valkey", "traefik")
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
-    """A DATA_DIR that PostgreSQL's user may pass through; pytest's own folders are closed to others."""
-    for folder in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
-        folder.chmod(folder.stat().st_mode | 0o011)
-    return tmp_path / "data"
+def home() -> Iterator[Path]:
+    """A DATA_DIR that PostgreSQL's user may pass through; pytest closes its own folders to others."""
+    with tempfile.TemporaryDirectory(prefix="devpush-") as folder:
+        Path(folder).chmod(0o711)
+        yield Path(folder) / "data"
 
 
 async def test_every_service_is_ready_when_asked_for(home: Path) -> None:

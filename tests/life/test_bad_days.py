@@ -1,12 +1,14 @@
 """kill -9 of our process and the loss of everything beside it, in every step of a deployment."""
 
 import asyncio
+import json
 import os
+import random
 import shutil
 import signal
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -79,11 +81,24 @@ class Scene:
 
     async def stuck(self) -> None:
         """Push the next version of every app, and wait until each is in its step."""
+        await self.push_all()
+        await asyncio.gather(*map(self._in_step, STEPS))
+
+    async def push_all(self) -> None:
         self.version, self.deployed = f"v{next(self.versions)}", self.deployed + 1
         for name, origin in self.origins.items():
             origin.commit(self._files(name))
         await asyncio.gather(*map(self._push, STEPS))
-        await asyncio.gather(*map(self._in_step, STEPS))
+
+    async def says(self, part: str) -> None:
+        """Until the dashboard, which goes on answering, says that this part is away."""
+
+        async def said() -> bool:
+            assert (await self.platform.dashboard("/health")).status == 200
+            answer = await self.platform.dashboard("/ready")
+            return answer.status == 503 and json.loads(answer.text)[part] != "ok"
+
+        await until(said, f"/ready does not say that {part} is away")
 
     async def _push(self, name: str) -> None:
         answer = await self.operator.post(f"/projects/{name}/deployments", branch="main")
@@ -137,12 +152,13 @@ class Scene:
         """Somebody looks at every site all the time, and always sees this version or the one before."""
         async with AsyncExitStack() as stack:
             pollers = [await stack.enter_async_context(Poller(each.get)) for each in self.apps.values()]
-            before = self.version
+            versions = {self.version}
             yield
+            versions |= {f"v{number}" for number in range(int(self.version[1:]) - 2, int(self.version[1:]) + 1)}
         for name, poller in zip(self.apps, pollers, strict=True):
             assert poller.failures == [], name
             assert len(poller.answers) > 10
-            assert set(poller.answers) <= {before, self.version}, name
+            assert set(poller.answers) <= versions, name
 
 
 @dataclass
@@ -235,3 +251,103 @@ async def test_killed_in_every_step_it_goes_on_where_it_was(scene: Scene) -> Non
         await asyncio.sleep(1)
         await scene.platform.start()
         await scene.all_end_well()
+
+
+async def test_killed_at_any_moment_it_ends_with_words_and_what_served_serves(scene: Scene) -> None:
+    """Moments that no step of ours names: between two of them, in a transaction, while it starts again."""
+    chance = random.Random(2)
+    async with scene.open(), scene.watched():
+        for _ in range(3):
+            await scene.push_all()
+            await asyncio.sleep(chance.uniform(0.1, 3))
+            await scene.platform.killed()
+            await scene.platform.begin()
+            await asyncio.sleep(chance.uniform(0.5, 3))
+            await scene.platform.killed()
+            await scene.platform.start()
+            await scene.all_end_well()
+
+
+async def test_without_docker_for_a_while_it_goes_on_afterwards(scene: Scene, wire: Wire) -> None:
+    async with scene.watched():
+        await scene.stuck()
+        await wire.cut()
+        await scene.says("docker")
+        await asyncio.sleep(AWAY)
+        await wire.join()
+        await scene.all_end_well()
+
+
+@pytest.mark.parametrize("name", ["postgres", "valkey", "traefik"])
+async def test_without_a_service_for_a_while_it_goes_on_afterwards(scene: Scene, beside: Local, name: str) -> None:
+    """First it dies and is started again, then it doesn't move for a while: what is slow is worse than what is gone."""
+    home = scene.platform.folder if name == "postgres" else beside.home.path
+    watched = scene.watched() if name != "traefik" else nullcontext()  # nobody sees anything without Traefik
+    async with watched:
+        await scene.stuck()
+        os.kill(service(home, name), signal.SIGKILL)
+        await asyncio.sleep(1)
+        await until_there(home, name)
+        await asyncio.sleep(1)
+        with frozen(service(home, name)):
+            await scene.says({"postgres": "database", "valkey": "redis"}.get(name, name))
+            await asyncio.sleep(AWAY)
+        await scene.all_end_well()
+
+
+async def test_draining_finishes_what_runs_and_leaves_the_rest_to_the_next_process(scene: Scene) -> None:
+    platform = scene.platform
+    async with scene.watched():
+        await scene.stuck()
+        draining = asyncio.create_task(platform.command("drain"))
+
+        async def is_draining() -> bool:
+            answer = await platform.dashboard("/ready")
+            return answer.status == 503 and "draining" in answer.text
+
+        await until(is_draining, "It does not say that it drains.")
+        late = repository(scene.folder, "late")
+        waiting = asyncio.create_task(platform.deploy(late.path))
+        await platform.reaches("late", "queued")
+        async with scene.open():
+            ended = await draining
+            assert ended.code == 0, ended
+            assert "Drained" in ended.out
+            assert platform.process
+            assert await platform.process.wait() == 0
+        assert (await waiting).code == 1, "its database has gone, so it can't say how it ended"
+        await platform.start()
+        await scene.all_end_well()
+        assert (await platform.finished("late"))["state"] == "succeeded"
+        assert (await platform.get("late.localhost")).text == "one"
+
+
+def service(home: Path, name: str) -> int:
+    return int((home / "run" / f"{name}.pid").read_text())
+
+
+async def until_there(home: Path, name: str) -> None:
+    async def there() -> bool:
+        with suppress(OSError, ValueError):
+            return Path(f"/proc/{service(home, name)}").exists()
+        return False
+
+    await until(there, f"{name} is not started again")
+
+
+@contextmanager
+def frozen(pid: int) -> Iterator[None]:
+    """The process and its children don't move."""
+    every = [pid, *_children(pid)]
+    for each in every:
+        os.kill(each, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for each in every:
+            with suppress(ProcessLookupError):
+                os.kill(each, signal.SIGCONT)
+
+
+def _children(pid: int) -> list[int]:
+    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
