@@ -1,0 +1,35 @@
+"""python -m tests.bench [SUBJECT…]: measure, and print a table for each subject."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+
+from tests.bench import dependencies, idle, logs, pages, rollback, rollout
+from tests.bench.stage import Stage, stage
+from tests.bench.table import Figure, show
+
+SUBJECTS: dict[str, tuple[str, Callable[[Stage], Awaitable[list[Figure]]]]] = {
+    "rollout": ("Asked for → first 200 through Traefik", rollout.run),
+    "dependencies": ("A Flask app with 20 dependencies", dependencies.run),
+    "rollback": ("Rollback, and swaps under load", rollback.run),
+    "pages": ("Pages, signed in, 8 connections", pages.run),
+    "idle": ("The idle process", idle.run),
+    "logs": ("A line of an app on an open page, 100 lines/s", logs.run),
+}
+
+
+async def main(wanted: Sequence[str]) -> None:
+    """Each subject has a platform of its own: none measures what another left behind."""
+    if unknown := set(wanted) - set(SUBJECTS):
+        sys.exit(f"There is no {', '.join(sorted(unknown))}. Subjects: {', '.join(SUBJECTS)}.")
+    for name in wanted or SUBJECTS:
+        title, run = SUBJECTS[name]
+        load = os.getloadavg()[0]
+        async with stage() as ready:
+            figures = await run(ready)
+        show(f"{name}: {title} (load before: {load:.1f} on {os.cpu_count()} cores)", figures)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1:]))

@@ -1,0 +1,185 @@
+"""What the benchmarks stand on: a real platform with somebody signed in to it, a clock, and the floor beside it."""
+
+import asyncio
+import os
+import re
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Self
+
+import aiohttp
+
+from devpush import settings
+from devpush.adapters.docker import DockerContainers
+from devpush.deploy import runners
+from devpush.ports import APP_PORT
+from tests.gitserver import Origin
+from tests.images import own_engine
+from tests.life.platform import Platform, own_platform, until
+
+EVERY = 0.005
+"""Seconds between two looks whether something answers."""
+PATIENCE = 120
+CSRF = re.compile(r'name="csrf_token" value="([^"]*)"')
+SETTINGS = {"DEFAULT_MEMORY_MB": "1024", "MAX_CONCURRENT_DEPLOYMENTS": "2", "LOG_LEVEL": "WARNING"}
+_numbers = count(1)
+
+
+@dataclass
+class Stage:
+    """A platform, somebody who is signed in to it, and an engine of our own for the floors."""
+
+    platform: Platform
+    engine: DockerContainers
+    client: aiohttp.ClientSession
+    csrf: str = ""
+    floors: list[str] = field(default_factory=list)
+
+    # The dashboard
+
+    @property
+    def dashboard(self) -> str:
+        return f"http://127.0.0.1:{self.platform.port}"
+
+    @property
+    def cookie(self) -> str:
+        return "; ".join(f"{cookie.key}={cookie.value}" for cookie in self.client.cookie_jar)
+
+    async def sign_in(self) -> Self:
+        """By the operator's link, as it was printed at the start."""
+        ended = await self.platform.command("sign-in-link")
+        link = self.dashboard + "/auth/link/" + ended.last.rpartition("/")[2]
+        await self._send(link, await self._token(link))
+        self.csrf = await self._token(f"{self.dashboard}/account")
+        return self
+
+    async def act(self, path: str, **form: str) -> str:
+        """Press a button; where it leads."""
+        return await self._send(f"{self.dashboard}{path}", self.csrf, **form)
+
+    async def deploy(self, project: str) -> str:
+        """The newest commit of main; the deployment's id."""
+        return _id(await self.act(f"/projects/{project}/deployments", branch="main"))
+
+    async def redeploy(self, project: str, deployment: str) -> str:
+        return _id(await self.act(f"/projects/{project}/deployments/{deployment}/redeployment"))
+
+    async def roll_back(self, project: str, deployment: str) -> str:
+        return await self.act(f"/projects/{project}/deployments/{deployment}/rollback")
+
+    async def _token(self, url: str) -> str:
+        async with self.client.get(url) as answer:
+            found = CSRF.search(await answer.text())
+            assert found, f"{url} answers {answer.status} without a form"
+            return found[1]
+
+    async def _send(self, url: str, csrf: str, **form: str) -> str:
+        async with self.client.post(url, data={"csrf_token": csrf, **form}, allow_redirects=False) as answer:
+            assert answer.status in (302, 303), f"{url} answers {answer.status}: {await answer.text()}"
+            return answer.headers["Location"]
+
+    # The clock
+
+    async def live_after(self, project: str, act: Callable[[], Awaitable[object]]) -> float:
+        """Seconds from asking until another deployment than before answers 200 through Traefik."""
+        await self.rest(project)
+        url, host = f"http://127.0.0.1:{self.platform.http_port}/", f"{project}.localhost"
+        before = (await self.platform.get(host)).deployment
+        began = time.perf_counter()
+        asking = asyncio.ensure_future(act())
+        answered = await self.first_answer(url, host, lambda said: said not in ("", before), asking)
+        await asking
+        return answered - began
+
+    async def first_answer(
+        self, url: str, host: str, wanted: Callable[[str], bool], asking: "asyncio.Future[object] | None" = None
+    ) -> float:
+        """When the first 200 came of the deployment that is wanted."""
+        headers = {"Host": host} if host else {}
+        async with asyncio.timeout(PATIENCE), aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as client:
+            while True:
+                if asking and asking.done():
+                    asking.result()  # its failure is ours
+                with suppress(aiohttp.ClientError, OSError):
+                    async with client.get(url, headers=headers) as answer:
+                        await answer.read()
+                        if answer.status == 200 and wanted(answer.headers.get("X-Devpush-Deployment", "")):
+                            return time.perf_counter()
+                await asyncio.sleep(EVERY)
+
+    async def rest(self, project: str) -> None:
+        """Until nothing of the last act goes on: the one before is stopped, build containers are removed."""
+
+        async def at_rest() -> bool:
+            found = await self.platform.containers(project)
+            return all(each.labels.get("devpush.kind") == "app" for each in found)
+
+        await self.platform.settled(project)
+        await until(at_rest, f"{project} does not come to rest", every=0.2)
+        await asyncio.sleep(0.3)
+
+    async def log_of(self, deployment: str) -> list[str]:
+        """What its build said."""
+        rows = await self.platform.sql(
+            "SELECT text FROM log_line WHERE deployment_id = $1 AND source = 'build' ORDER BY id", deployment
+        )
+        return [row["text"] for row in rows]
+
+    # The floor
+
+    async def runner_image(self, slug: str) -> str:
+        chosen = settings.read(self.platform.environment())
+        return await runners.image(chosen, self.engine, slug, print)
+
+    async def floor(self, image: str, origin: Origin, start: str) -> float:
+        """Seconds that `docker run` of the image takes until the app answers 200 at the container's address: it
+        clones the newest commit of the same repository, and starts the app. No limits, no proxy, no record of it."""
+        name = f"{self.engine.prefix}floor-{next(_numbers)}"
+        script = f"git clone --quiet --depth 1 file:///origin.git /tmp/clone && cd /tmp/clone && exec {start}"
+        body = {
+            "Image": image,
+            "Entrypoint": ["/bin/sh", "-c", script],
+            "User": str(os.getuid()),  # git clones only what belongs to its user
+            "Env": [f"PORT={APP_PORT}", "HOME=/tmp"],
+            "Labels": self.engine._labels({}),
+            "HostConfig": {"Binds": [f"{origin.path}:/origin.git:ro"], "Init": True},
+        }
+        ask = self.engine.engine.ask
+        began = time.perf_counter()
+        await ask("containers/create", "POST", params={"name": name}, body=body)
+        try:
+            await ask(f"containers/{name}/start", "POST")
+            inspected = await ask(f"containers/{name}/json")
+            address = inspected["NetworkSettings"]["IPAddress"]
+            return await self.first_answer(f"http://{address}:{APP_PORT}/", "", lambda _: True) - began
+        finally:
+            await self.engine.remove(name)
+            await asyncio.sleep(0.3)
+
+
+@asynccontextmanager
+async def stage() -> AsyncIterator[Stage]:
+    """Everything, gone afterwards."""
+    jar = aiohttp.CookieJar(unsafe=True)  # unsafe: cookies of an address
+    async with (
+        own_platform(**SETTINGS) as platform,
+        own_engine() as engine,
+        aiohttp.ClientSession(cookie_jar=jar) as client,
+    ):
+        yield await Stage(platform, engine, client).sign_in()
+
+
+def repositories(stage: Stage) -> Path:
+    """A folder for them, gone with the platform."""
+    folder = stage.platform.folder / "origins"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+def _id(location: str) -> str:
+    """From the address of a deployment's page, as the database writes it."""
+    return location.rstrip("/").rpartition("/")[2]
