@@ -11,6 +11,7 @@ from quart import Quart
 
 from devpush.models import Session, SignInLink, User
 from devpush.web.forms import same_site
+from devpush.web.session import client_ip
 from devpush.web.throttle import Throttle, client_key
 from tests import cast
 from tests.fakes import FakeWorld
@@ -215,6 +216,24 @@ def test_who_has_one_address_of_an_ipv6_network_has_them_all() -> None:
     assert client_key("2001:db8:1:2::3") == client_key("2001:db8:1:2:ffff::4")
     assert client_key("2001:db8:1:2::3") != client_key("2001:db8:1:3::3")
     assert client_key("192.0.2.1") == "192.0.2.1"
+
+
+@pytest.mark.parametrize(
+    ("peer", "told", "believed"),
+    [
+        ("203.0.113.9", "198.51.100.1", "203.0.113.9"),
+        ("127.0.0.1", "6.6.6.6, 198.51.100.1", "198.51.100.1"),
+        ("::1", "2001:db8::1", "2001:db8::1"),
+        ("127.0.0.1", "<script>", "127.0.0.1"),
+        ("127.0.0.1", "", "127.0.0.1"),
+    ],
+)
+async def test_only_our_proxy_is_believed_about_whom_it_speaks_for(
+    app: Quart, peer: str, told: str, believed: str
+) -> None:
+    headers = {"X-Forwarded-For": told, "Remote-Addr": "6.6.6.6"}
+    async with app.test_request_context("/", headers=headers, scope_base={"client": (peer, 1)}):
+        assert client_ip() == believed
 
 
 async def test_the_first_visitor_becomes_nobody_special(app: Quart) -> None:

@@ -410,7 +410,7 @@ async def eventually(true: Callable[[], object]) -> None:
 
 async def test_a_branch_without_an_environment_is_refused_in_words(world: FakeWorld) -> None:
     project = await shop(world)
-    with pytest.raises(Refused, match=r"No environment takes the branch other\\. Production takes main\\."):
+    with pytest.raises(Refused, match=r"No environment takes the branch other\. Production takes main\."):
         await push.deploy_branch(world, project, "other", by=None)
 
 

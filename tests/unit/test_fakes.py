@@ -45,7 +45,5 @@ async def test_a_fake_container_lives_and_dies_like_a_real_one(world: FakeWorld)
     assert await world.probe.status("10.0.0.3", "/") is None
     assert [line.text async for line in engine.logs("brief", follow=True)] == ["hello"]
     heard: list[str] = []
-    ended = await engine.run(
-        "lasting", ["npm", "ci"], environment={}, on_output=lambda _, text: heard.append(text)
-    )
+    ended = await engine.run("lasting", ["npm", "ci"], environment={}, on_output=lambda _, text: heard.append(text))
     assert (ended.code, heard) == (1, ["no such file"])
