@@ -259,11 +259,18 @@ async def readiness(world: World) -> dict[str, str]:
 
 
 async def _look(check: Callable[[], Awaitable[object]]) -> str:
+    """Not with asyncio.timeout: a driver that is told to stop may wait for the other side once more."""
+    looking = asyncio.ensure_future(_state(check))
+    done, _ = await asyncio.wait({looking}, timeout=LOOK_TIMEOUT)
+    if done:
+        return looking.result()
+    looking.cancel()
+    return f"no answer within {LOOK_TIMEOUT} seconds"
+
+
+async def _state(check: Callable[[], Awaitable[object]]) -> str:
     try:
-        async with asyncio.timeout(LOOK_TIMEOUT):
-            await check()
-    except TimeoutError:
-        return f"no answer within {LOOK_TIMEOUT} seconds"
+        await check()
     except Unavailable as trouble:
         return str(trouble)
     except Exception as trouble:  # whatever a driver throws, the page says that this part is not well

@@ -133,13 +133,7 @@ async def _change(
             changes[name] = rules.command(changes[name], name)
     if changes:
         await project.update_from_dict(changes).save(update_fields=[*changes, "updated_at"])
-    for key, value in variables.items():
-        row = await Variable.get_or_none(project_id=project.id, environment_id=None, key=key)
-        if row:
-            row.value = value
-            await row.save(update_fields=["value", "updated_at"])
-        else:
-            await Variable.create(project=project, key=key, value=value)
+    await Variable.keep(project.id, variables)
 
 
 async def _follow(world: World, deployment: Deployment) -> int:

@@ -69,8 +69,7 @@ async def create_project(world: World, team: Team, draft: Draft, *, by: User | N
         project = await Project.create(team=team, created_by=by, name=name, slug=slug, **values)
         production = await Environment.create(project=project, name="Production", slug=PRODUCTION, branch=branch)
         await traffic.name_environment(project, production)
-        for key, value in variables.items():
-            await Variable.create(project=project, key=key, value=value)
+        await Variable.keep(project.id, variables)
     return project
 
 

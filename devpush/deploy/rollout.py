@@ -61,7 +61,7 @@ class Rollout:
         await tell(self.world, self.deployment)
 
     async def fail(self, reason: str) -> None:
-        self.log.system(reason)
+        self.log.system(reason.partition("\n")[0])  # the last lines that may follow are in the log already
         await self.move(State.failed, reason=reason)
 
     # The steps

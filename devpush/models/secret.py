@@ -5,7 +5,7 @@ from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from tortoise import Model
-from tortoise.fields import TextField
+from tortoise.fields.base import Field
 
 from devpush.errors import WrongKey
 
@@ -32,14 +32,16 @@ def decrypt(token: str) -> str:
         ) from None
 
 
-class SecretField(TextField):
-    """Text that only this process can read; in the database it is a Fernet token."""
+class SecretField(Field[str]):
+    """Text that only this process can read. In the database it is bytes (a Fernet token), in a model it is text: the
+    type tells which of the two a value is, whatever a person's text looks like."""
 
-    def to_db_value(self, value: Any, instance: type[Model] | Model) -> str | None:
-        return None if value is None else encrypt(str(value))
+    SQL_TYPE = "BYTEA"
+    field_type = str
+    indexable = False
+
+    def to_db_value(self, value: Any, instance: type[Model] | Model) -> bytes | None:
+        return None if value is None else encrypt(str(value)).encode()
 
     def to_python_value(self, value: Any) -> str | None:
-        """Rows arrive as tokens; what our own code assigns is plain and stays so."""
-        if isinstance(value, str) and value.startswith("gAAAA"):
-            return decrypt(value)
-        return None if value is None else str(value)
+        return decrypt(value.decode()) if isinstance(value, bytes) else value

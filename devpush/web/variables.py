@@ -8,20 +8,16 @@ from uuid import UUID
 
 from quart import Blueprint, Response
 from quart.typing import ResponseReturnValue
-from tortoise import connections
 
 from devpush.deploy.news import tell_project
 from devpush.errors import NotFound, Refused
 from devpush.models import Environment, Variable, dotenv, rules
-from devpush.models.secret import encrypt
 from devpush.web.auth import may, this_project
 from devpush.web.forms import Errors, Form, read_form, world
 from devpush.web.projects import NO_STORE, refused_card, saved_card
 
 bp = Blueprint("variables", __name__)
 
-MOST_TOGETHER = 1_400_000
-"""Of all a project's values as they are stored; Linux gives a process 2 MB for its whole environment."""
 SECRET_FIELDS = ("value", "dotenv")
 
 
@@ -68,25 +64,9 @@ async def _environment(id: str) -> UUID | None:
 
 
 async def _keep(given: Mapping[str, str], environment: UUID | None) -> None:
-    """Add or replace them all in one statement: of two people at once neither loses the other's."""
     if not given:
         raise Refused("There is no variable in it.")
-    tokens = {key: encrypt(value) for key, value in given.items()}
-    [others] = await connections.get("default").execute_query_dict(
-        """SELECT coalesce(sum(length(value)), 0) AS size FROM variable
-        WHERE project_id = $1 AND NOT (key = ANY($2) AND environment_id IS NOT DISTINCT FROM $3)""",
-        [this_project().id, list(tokens), environment],
-    )
-    if others["size"] + sum(map(len, tokens.values())) > MOST_TOGETHER:
-        raise Refused("The variables of a project can be about 1 MB together. Put large ones into files.")
-    await connections.get("default").execute_query(
-        """INSERT INTO variable (id, project_id, environment_id, key, value, created_at, updated_at)
-        SELECT gen_random_uuid(), $1, $2, given.key, given.value, now(), now()
-        FROM unnest($3::text[], $4::text[]) AS given (key, value)
-        ON CONFLICT (project_id, environment_id, key)
-            DO UPDATE SET value = excluded.value, updated_at = excluded.updated_at""",
-        [this_project().id, environment, list(tokens), list(tokens.values())],
-    )
+    await Variable.keep(this_project().id, given, environment)
 
 
 @bp.get("/projects/<project_slug>/variables/<uuid:variable_id>/value")

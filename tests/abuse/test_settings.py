@@ -175,7 +175,7 @@ async def test_a19_a_stored_secret_that_was_tampered_with_is_never_taken(db: str
     variable = await Variable.create(project=project, key="TOKEN", value="secret")
     connection = Variable._meta.db
     [row] = await connection.execute_query_dict("SELECT value FROM variable")
-    assert "secret" not in row["value"]
-    await connection.execute_query("UPDATE variable SET value = $1", [row["value"][:-4] + "AAA="])
+    assert b"secret" not in row["value"]
+    await connection.execute_query("UPDATE variable SET value = $1", [row["value"][:-4] + b"AAA="])
     with pytest.raises(WrongKey):
         await Variable.get(id=variable.id)

@@ -438,3 +438,11 @@ def test_every_state_can_end_and_ends_lead_nowhere() -> None:
     ends = {state for state, following in NEXT.items() if not following}
     assert ends == {State.succeeded, State.failed, State.cancelled, State.skipped}
     assert all(State.failed in following for state, following in NEXT.items() if state not in ends)
+
+
+async def test_a_value_that_looks_like_our_own_ciphertext_is_kept_as_it_is(world: FakeWorld) -> None:
+    project = await shop(world)
+    await Variable.keep(project.id, {"FERNET": "gAAAAABnot-a-token"})
+    await Project.filter(id=project.id).update(repo_token="gAAAA and more")
+    assert (await Variable.get(project=project)).value == "gAAAAABnot-a-token"
+    assert (await Project.get(id=project.id)).repo_token == "gAAAA and more"

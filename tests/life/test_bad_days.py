@@ -287,8 +287,7 @@ async def test_without_a_service_for_a_while_it_goes_on_afterwards(scene: Scene,
         await scene.stuck()
         os.kill(service(home, name), signal.SIGKILL)
         await asyncio.sleep(1)
-        await until_there(home, name)
-        await asyncio.sleep(1)
+        await scene.platform.ready()
         with frozen(service(home, name)):
             await scene.says({"postgres": "database", "valkey": "redis"}.get(name, name))
             await asyncio.sleep(AWAY)
@@ -324,15 +323,6 @@ async def test_draining_finishes_what_runs_and_leaves_the_rest_to_the_next_proce
 
 def service(home: Path, name: str) -> int:
     return int((home / "run" / f"{name}.pid").read_text())
-
-
-async def until_there(home: Path, name: str) -> None:
-    async def there() -> bool:
-        with suppress(OSError, ValueError):
-            return Path(f"/proc/{service(home, name)}").exists()
-        return False
-
-    await until(there, f"{name} is not started again")
 
 
 @contextmanager

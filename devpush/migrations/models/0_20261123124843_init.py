@@ -7,7 +7,7 @@ async def upgrade(db: BaseDBAsyncClient) -> str:
     return """
         CREATE TABLE IF NOT EXISTS "installation" (
     "id" VARCHAR(8) NOT NULL PRIMARY KEY,
-    "key_check" TEXT NOT NULL,
+    "key_check" BYTEA NOT NULL,
     "created_at" TIMESTAMPTZ NOT NULL
 );
 COMMENT ON TABLE "installation" IS 'This installation: one row. Its id marks everything we make on the Docker engine.';
@@ -50,7 +50,7 @@ CREATE TABLE IF NOT EXISTS "project" (
     "repo_url" VARCHAR(2048) NOT NULL,
     "repo_local" BOOL NOT NULL,
     "repo_username" VARCHAR(255) NOT NULL,
-    "repo_token" TEXT,
+    "repo_token" BYTEA,
     "preset" VARCHAR(40) NOT NULL,
     "runner" VARCHAR(40) NOT NULL,
     "root_dir" VARCHAR(512) NOT NULL,
@@ -91,7 +91,7 @@ CREATE TABLE IF NOT EXISTS "deployment" (
     "commit_message" TEXT NOT NULL,
     "commit_author" VARCHAR(255) NOT NULL,
     "config" JSONB NOT NULL,
-    "variables" TEXT NOT NULL,
+    "variables" BYTEA NOT NULL,
     "state" VARCHAR(20) NOT NULL,
     "reason" TEXT NOT NULL,
     "holder" UUID,
@@ -146,7 +146,7 @@ COMMENT ON TABLE "session" IS 'A browser that is signed in; the cookie holds a t
 CREATE TABLE IF NOT EXISTS "variable" (
     "id" UUID NOT NULL PRIMARY KEY,
     "key" VARCHAR(100) NOT NULL,
-    "value" TEXT NOT NULL,
+    "value" BYTEA NOT NULL,
     "created_at" TIMESTAMPTZ NOT NULL,
     "updated_at" TIMESTAMPTZ NOT NULL,
     "environment_id" UUID REFERENCES "environment" ("id") ON DELETE CASCADE,
@@ -167,70 +167,71 @@ async def downgrade(db: BaseDBAsyncClient) -> str:
 
 
 MODELS_STATE = (
-    "eJztXetz2zYS/1cw+tLkxuezZNnxuZnM2LHT+upHJlbaXuMOTVGwhIoEGD7saNL87wVAUn"
-    "wBFCmLEsXgS8wAuyT1Wzx2F7vLrx2LjKDp7p6YSHc7x+BrB+sWpBfpjh3Q0W07bmYNnj40"
-    "OaU+Jxm6nqMbHm180E0X0qYRdA0H2R4imJHevzb1ITTf7L4+O39/efN/7ezm6uTi+s39Lu"
-    "MfEYPeAOHxYlIfo88+1Dwyht4EOpTh05+0GeER/ALZD/n0qWM75C9I34a2T2lH509GYU+1"
-    "BwTNUeq3ohEj4u2aN7N528ePF2fvOCV7s6FmENO3cExtz7wJwXNy30ejXcbD+sYQQ0f34C"
-    "iBBPZNM0Qsagp+BG3wHB/O334UN4zgg+6bDM/O6wcfGwxGwJ/E/um/CV8tQaZp1zcD7fZ8"
-    "oGmdHPzsFTIwh00GwUx0CHt8EHwL7hsDEgwN9oC3P598eLF/+JJDQFxv7PBODlfnG2fUPT"
-    "1g5XKIUebyzAP9dqI7YqDnDBms6avWg3IEUA2Qdiz9i2ZCPPYm9L+H+wUQ/3rygaN8uM9R"
-    "JnRKBRPtOuzp8S4GdgwuH+FCbM+xb3F8L+gL6diAOZwj3tXAHDXEOMeLwfJAs9k88vkMOA"
-    "bx9R2G+BE5BFsQe8cg8Z87PHTor50cg+DvHX0d2ySzgDC+zi48ZcTX2yshvt6eVHysKy2+"
-    "4B2rTI6YYymxhWO/ZqktOT16BwdlAD44kCPM+tIQ68FWkMb3FI0vsCdGOGTIwIuCIVPHrN"
-    "irC9wxe4N//7fX299/1dvbPzw66L96dXC0d0Rp+evmu14VCOD04qeL60EaetaQxttwIMNH"
-    "0wWwn9EeD1lQDHyaM4P/KGTdjS6as0aVFwj9gaMbbM7CiViA9eDi6vx2cHL1nj3Oct3PJs"
-    "fvZHDOenq8dZZpfXGYmRfzm4DfLgY/A/Zf8MfN9Xl2E5/TDf7osHfSfY9omDxp+iixX0at"
-    "EWopqccLq1ZNq8oxPkPBatji9hx1KkY2sbdVhDbPqbBNY2s78BER360IbIZNoZpFlRtglU"
-    "FNcq3SzNpaUJnh+jAVGlUJIzcN8DviQDTGv8BZTvnPYBpa+u/jO20nsHFrPKEc/Wlu72dG"
-    "FkWA/m7oBXr2ye3bk7PzjmzFXQG+5+m7beWCsBDi/FaTgpm+Brj+eHnZkegMK4D5LHWzdq"
-    "Kc05VKgBztVQrikmtFamuXAMwW5qFuTJ90Z6SlVmjWQ3ok0zKnzXdZPSvbomN9zBFiP4W9"
-    "eB5/gcc2LR252zY96xb6buUIC3yxKecrNR7oduYG/leZhxb71pDyUpJUc2YJDp0eWaqhj+"
-    "h4nsKZ8vFu2McbijGHdJGfJeZZn6ulTuN+I94W+k7jsQh5uQcxwbI+z2/H9t1JXWO6dV7a"
-    "xo3t+t20BrEs5GnuRK+Cc5qrhVgf9sucGPXlJ0Z9CdAW3ZqpmpEHewC/SBbsPOca148N7I"
-    "eD898HKfdrBOuLq5PfX6ZcsJc31z9F5AkxvL28ORXDr/sUuUrLdo6xBeCvZV3BD2icB/p/"
-    "tzfXMqAjjuwRBDI88DcwkVubfpLQBZly6yHs7rLHbkIdZAgVD//sSM/ojewG2eH/qDuIAS"
-    "SwR2+h4UDJ0pNiW+PA//qtLesONe49wWpfLlJgzrxG6CmpD0cV4Q+5jkHw9w5zE5HK4RhE"
-    "V3fsRzoeb4uu7rBD/KApvKBUvmFAOGI3m1/e4Qcdmawp+HuHDYaXyZvml5R3imybcwYXnU"
-    "aosQ7UXYpShR0/5mjBZrPuGTch5khkmcm9DzGHOlLKBHF4HrRsT7BryMM4EiytieXodfuv"
-    "+kf7h/25U2HeUuRLyPsNkCVU/uXq55xBhR2V0js5XpoDfRcKPJCnhJhQxwVQJ1gziA8pb1"
-    "3Dd96y3pXg9ObmMrX+nl5kF9iPV6fnH150uQgoEfIkDrHYJ1xhcKeY2jfAV+9EiHz7FTBO"
-    "sLQP4W6ZFaQrX0C6ufVjAnXTq+RzjDlaoKzVrQsHYGmYiIwiuUKcYWsB0Gv3f6nw0O8wPD"
-    "QyvpcQe4Z1BXJv2E6yJWKOMCmUc+RQWULOGVYl5ybLOfSSLSHmNKeScpOl/IAwcidLbdYZ"
-    "ViXnJss50qyGs4ox2zlG5bdUyRsqzWCLQXWJ7xiwIqYpJjVMVeKGStzYFoiXStyIt/0VwP"
-    "zRhVvo/i2Lb05DKgFvsJyuANrvIWEjtfdUTtdInGiwajaisKTTkPHdLx+gqfOfIQV8XjWn"
-    "HVinjUHiWNDRFE4LcDKIjZ6LTxsn7rc6U6OSe7UgNyqzlcuTozIaxOLKVr9NoAOBDlh6Ax"
-    "gT6B6D+7hMzf0OIA7QMWEJUuAJeRNKGuQGAJsFqDgYvIBf6BM4IScgGIL7f92/zJfGqvlZ"
-    "i/K5XNMf55K5VN7VZvOudKtSFE9E38ZMiTJnxIfyM+LD3BkxH/AVwI3oWwhuvwy4fTm4/R"
-    "y4FLaq+Q/m2vMe6EyEuK4VQWWtbX+UH12uUaTKlYxLTbKouFRVPUyFhyhXvnI8N8upVMbx"
-    "rJxKK3CWxMVIlMekGKmCxMkqOP0a3qZFKNXpV+KLoRmCKnAspfp3ijxLKEu50LU0mCAXJN"
-    "mOub/GIU+74MKjXSNg6c7UBfAROlTYFDzwBGnbFFJC4E0gOCPGFDqAqsAIw7xDqZYnLC7R"
-    "XslnVJCRtMLi1Q2qEX5Uwko5ktooRy8XeIymcKYZE2hM81AXJWCn2FphHarA98aIomWWTU"
-    "4Jl6uKde5dV5DX1xLsWmFP4X5lxTQrLhHnQd3iGwU7+FfnCY06T3CIuXSRiIh3jf7ZeJBW"
-    "qRERcB2D4O8d1kcWoqoP/3NHJzJmnfxPVmMqdQ5R5hhCfgqR85OrbeM72TZSZf3oGlnRG5"
-    "ZgUa6wzCRiW01FOBMsCs5iz2K0oT/TrTgIb7OdkC70KSbm5+JIVt8VVY6pK7ZyWyFNzNGq"
-    "Pto6Fe/IPy7QvBOuc7nqnayhvFLdO6Nrx6p4HNqjdO+N6d6bDTdpkAds9cEmKkwqrlRSKt"
-    "CkWxBp0hVVlrOJ5juVvvKY5Gkhzr29fhlPLiMriOnpHwmhNomhC8AurCqVZlQ1pSrUlAqG"
-    "KlU2qq4jOcYWFIxZQ1QVh80jUyiIqyo6pEjztaHK1LoPKWyqrkCBp0k+xGOO1o3t1eshjo"
-    "9xtY81xBwt3CNrAJgQTxuhahAneFo3hg+6vRIYUyopyLwvU9syCBnIgywvnJZgaQHG616W"
-    "eQ2sKnDPGRTYy+yBWhCXVgXxNJeCfZkC9Y5A85AjPmdQYFcGm45USH8nNmb0mcKgQvn3MU"
-    "S8zfhSBntea76UEZYatfVlqsDO2dY4N/6zxRqNYfvaZ594go9PSRN5Ujxt+oTdypJ5LGgR"
-    "Z6ZZwwqopngUqgJUXX+Iq9noMcdKfCINOirolvGxduUe1q7Av2qRxyVLW6ZZVc3Dbah5qO"
-    "Kqvqe4Kt8eLSn1NKeSelOkLpjs+ZI8qr5pTYF1Kk5RBdZtOgqsUmCdKl248tKFjUuE3paB"
-    "3IBM6K2EKlGk7ZlYVSvxupVgrT9vfGtgqjMG+Ba6riRnPOraKYoBdhNECzPFT8DQIU90Mw"
-    "LeRPcAcoFL9zE4Agj/yLO0DUKmCAL2fVEX6ICHyADyAJ4myGBVAM0ZJ5vo7oRxszqD+Wzx"
-    "2p6y4oxxFZm86shkLkmNya2K1zHN1boo5dV/VBHZVeANqFtw9pmJCSoTT9iXhxP2c9GEPE"
-    "uErtKiovByeNNcrYN5f69M7BWlkgLN+1Suaru9a6V8qu5yDlW3zfLeEvmWOiqBX2xEb7eE"
-    "jNOcSsyNFrNKkq7Tl6syerc4o/eWyugCXyI87YgM+rh3p9Cmp3QawpoZUZYw7BltYG8zbl"
-    "atjRrSBjwGwxmwdGTyWv7MqiY2Gw/E+cHdATaVBR0agHGxIMldwDQPgDw3MMp/cBea+mt7"
-    "rjL+G7Bu7Sjjf9PGP2SzqgrCc4YWJgbtl0pS3i9IUt7PJylHK5XAEV6UN5tkU1mzFbJmlT"
-    "dAPtrb6w1QxuIy065JUi5rLG7e6dPMwIqtlW/Oet2MscXDlQRmVhTGJDewonipWqsmKXNE"
-    "VUlqggmiqiRtW5UkpRDL0W+XQlxhJ01lyw2h88w4rbi095aNgFLBbGFlxGdi1L7vF9Uays"
-    "aPHAT6WHQUIdfHojMPpY+1Vx/btN+yQRpZLV7L5itla4pYqkUlQ662pFs4w6k8w8ozrBTh"
-    "1SjC6qOAZfXh0GSYIFuZDQ0yG7ZxKIUJJ8/EKJHb0paBVKdpNc+qEphXyYwruYn1mKRaHE"
-    "+EQSJ5DkTMP4L7RPM9f0tgUdXHBTq9Ig8s0scShAk9+3bKvGu4eTeFgkRpufURkrfRI1wq"
-    "YaJbkDDRzSdMPOqmL7Duimpcz1lagXGReqs+wqksj+UtD1X1p81SF8QwFJUJqJjWkOdUdX"
-    "+yNZK5LVQR1zSXyhgpzhhJfAbsmUkj7Tvw2snkjaRH1uIyQDBd+OOZ+FYrI9LMBWEhxPlF"
-    "sUkZOifQQcakI7Cjw56dIitaj2kac1QprZArXD0FpXFDITb38GwldXHlpusjdCJfVFnzNc"
-    "HSCvNqDd9qYpOqAsIheQvRrcVBQJ/oCfcoeXn+BMv6q/JvRsdaWf39jUZAf/sHh+rxMg=="
+    "eJztXVlz2zgS/isovUyy5fVasux4PalUybFnxjuOnYqVueIpmqJgCSsSYHjYUWXz3xcASf"
+    "EERciiRDF4iRmgm6S+xtHd6G5+7VhkDE13f2Ai3e2cgq8drFuQXqQ79kBHt+24mTV4+sjk"
+    "lPqCZOR6jm54tPFBN11Im8bQNRxke4hgRnr/2tRH0Hyz//r84v3VzZ/a+c27weX1m/t9xj"
+    "8mBr0BwpPlpD5Gn32oeWQCvSl0KMOnv2kzwmP4BbIf8ulTx3bIfyF9G9o+ox2dvxmFPdMe"
+    "EDTHqd+KxoyIt2ve3OZtHz9env/EKdmbjTSDmL6FY2p77k0JXpD7PhrvMx7WN4EYOroHxw"
+    "kksG+aIWJRU/AjaIPn+HDx9uO4YQwfdN9keHZeP/jYYDAC/iT2T/9N+GoJMk27vhlqtxdD"
+    "Tevk4GevkIE5bDIIZqJD2OOD4Ftw3xiQYGiwB7z9ZfDhxeHxSw4Bcb2Jwzs5XJ1vnFH39I"
+    "CVyyFGmcszD/Tbqe4UA71gyGBNX7UelCOAaoC0Y+lfNBPiiTel/z0+LIH4t8EHjvLxIUeZ"
+    "0CkVTLTrsKfHuxjYMbh8hBdie4F9i+N7SV9IxwbM4RzxrgfmqCHGOV4MVgeazeaxz2fAKY"
+    "iv7zDEj8gh2ILYOwWJ/9zhkUN/7fQUBH/v6OvYJpkHhPF1duGpIr7eQQXx9Q6E4mNdafEF"
+    "7ygzOWKOlcQWjv2apbbi9OgdHVUB+OhIjDDrS0OsB1tBGt8zNLnEXjHCIUMGXhQMmTpmxU"
+    "Fd4E7YG/zz373e4eGr3sHh8clR/9Wro5ODE0rLXzff9apEAGeXP19eD9PQs4Y03oYDGT6a"
+    "XgD7Oe3xkAWLgU9zZvAfh6z70UVz1qjqAqE/cHyDzXk4EUuwHl6+u7gdDt69Z4+zXPezyf"
+    "EbDC9YT4+3zjOtL44z82JxE/D75fAXwP4L/rq5vshu4gu64V8d9k667xENkydNHyf2y6g1"
+    "Qi0l9Xhh1eS0qhzjMxSshi1uz1GnYmQTe5sktHlOhW0aW9uBj4j4riSwGTaFahZVboBJg5"
+    "rkWqeZtbOgMsP1YVZoVCWM3DTAPxEHogn+Fc5zyn8G09DSfx/faTeBjVvjCeXoTwt7PzOy"
+    "KAL0d0Mv0LMHt28H5xcd0Yq7Bnwv0nfbyQVhKcT5rSYFM30NcP3x6qoj0BnWAPN56mbtRD"
+    "mnK1UAOdqrFMQV14rU1i4AmC3MI92YPenOWEut0KyH9EimZUGb77J6VrZFx/qEI8R+Cnvx"
+    "PP4FHtu0dMRu2/SsW+q7FSNc4ItNOV+p8UC3Mzfwv4o8tNi3RpSXkqSaM0tw6PTIUo18RM"
+    "fzDM6Vj3fLPt5QjDmky/wsMc/mXC11Gvdb8bbQd5pMipAXexATLJvz/HZs353WNaZb56Vt"
+    "3Niu301rEMtCnuZOdRmc01wtxPq4X+XEqC8+MeoLgLbo1kzVjDzYQ/hFsGDnOTe4fmxhPx"
+    "xe/DFMuV8jWF+8G/zxMuWCvbq5/jkiT4jh7dXNWTH8uk+Rk1q2c4wtAH8j6wp+QJM80P+5"
+    "vbkWAR1xZI8gkOGB/wETubXpJwldkCm3HsLuPnvsNtRBhlD58M+O9IzeyG6QHf6PuoMYQA"
+    "X26C00HChYelJsGxz4X79tAfizP4cXgwxu1Db3Chbragf9C+YNIkdJfTiWRC/kOgXB3zvM"
+    "LTwK4ymIru7Yj3Q83hZd3WGH+EFTeEGpfMOAcMxutri8ww86MllT8PcOGwwvkzctLinvDN"
+    "k25wwuOo3QQh2ouxQliQ075mjBXrHpjXpKzHGRYSV2HsQc6kQoE4PhedCyvYJFXxyFkWBp"
+    "TShGr9t/1T85PO4vfAKLljJXQN7sR1ah7i7WHhcMKmqoktrI8dIc6LuwwIF4RogJdVwCdY"
+    "I1g/iI8tY1fBctG1ZYbm6uUuvv2WV2gf347uziw4suFwElQp7AnxW7dCUGd4qpfQN8/T6A"
+    "yDUvgXGCpX0Id6usIF3xAtLNrR9TqJuelMsw5miBsla3LhyApWFSZBSJFeIMWwuA3rj7Sk"
+    "V3fofRnZHxvYLYM6xrkHvDdpIdEXOESamcI4fKCnLOsCo5N1nOoZdsBTGnOZWUmyzlB4SR"
+    "O11ps86wKjk3Wc6RZjWaS4Zc5xiV31LlXqgsgR0G1SW+Y0BJTFNMapiqvAuVd7ErEK+Udx"
+    "Fv+2uA+aMLd9D9WxXfnIZUAd5gOV0DtN9DvkVq75HOtkicaLBiNEVRRWch40+/foCmzn+G"
+    "EPBF0Zt2YJ02BoljQUdTOC3BySA2ei4+bZy43+rMbEru1QWpTZmtXJzblNEglhem+n0KHQ"
+    "h0wLITwIRA9xTcx1Vm7vcAcYCOCctvAk/Im1LSILQf2CxAxcHgBfxCn8AJOQHBENz/4/5l"
+    "vrJVzc9alo7lmv4kl4ul0qa2mzalW1JRPBF9GxMdqpwRH4vPiI9zZ8R8wEuAG9G3ENx+FX"
+    "D7YnD7OXApbLLpC+bG0xboTIS4rhVBJZ3tfpQfXa5RpMpVjEtNsqi4VFX8S4WHKFe+cjw3"
+    "y6lUxfGsnEprcJbEtUSUx6QcqZK8Rxmcfgtv0yKU6vQr8cXQDEEtcCyl+vfKPEsoS7nUtT"
+    "ScIhck2U65v8YhT/vg0qNdY2DpzswF8BE6VNgUPPAEadsMUkLgTSE4J8YMOoCqwAjDvEOp"
+    "licsr7Au5TMqyUhaY+3pBpX4PqlgpZwIbZSTl0s8RjM414wpNGZ5qMvyp1NsrbAOJfOnlW"
+    "EiHr/tMkxyOrRY06tz63kHeXWrgk0n7CndbqyYZs0F2jyoW3ydZ+f26jigUccBDjFXrvEQ"
+    "8W7QvRoPUpkSDwHXKQj+3mF9bCGqufA/d3QiY9bJ/2QVnkrHCFVOEcSHCDk3t9o2vpNtI1"
+    "VUj66Rks6sBIvyZGUmEdtqJOFMsCg4yx2D0Yb+TK/gMLzNbkK61CWYmJ/LA1F9t6jwS12h"
+    "kbsKaWKOyrpY61S8I/d2gead8HyLVe9kBeO16t4ZXTtWxePIHKV7b0333m60SIMcWOuPFV"
+    "FRTnGhkUpxIt2SQJFuUWE4m2i+I/WNxSRPC3HuHfSrOGIZWUlITv+kEGqTGHoB2KVFodKM"
+    "qiSUREmoYKhSZUN2HckxtqDeywaCojhsHpnBgrCosjOGNF8bikRJnjHYVNuABY4i8QiNOV"
+    "o3NNevRjg+xnJfOog5WrjF1QAwIZ42RnIQJ3haN4aPur0KGFMqIci8L1NZMjiwz4MsLluW"
+    "YGkBxmWO4jpKlvEKVDJwLxgU2NJg0x1NC6LCZBBPcynYpWHn1bdkEF8wKLClwaYjFdLfiY"
+    "05fWZhSJ/44xJFvM34zAR7Xms+MxEW+rT1VWqwLtg2ODf+tcMajWH72mefeAVfbhKm0aR4"
+    "2vT9t7Wl0ljQIs5cs0YSqKZ4FKoFqLr+CMvZ6DHHWlwaDfL0d6u4SLtiB2m3wD1qkccVC0"
+    "umWVXFwV2oOKjCor6nsCjfHq8o9TSnknpTpF4w2fMFcVR10Zri4lSYoYqL23YQl1RcnCoc"
+    "uPbCgY1LQ96VgdyAPOSdhCpRIu2ZWMkVWN1JsDaftb0zMNUZwnsLXVeQsR117ZWF8LoJoq"
+    "V52gMwcsgT3YyAN9U9gFzg0n0MjgHCP/IcaYOQGYKAfd3TBTrgES6APICnKTJYDT5zzsmm"
+    "ujtl3KzKXz5Xu7anrDlfWwUWrzuwmEtSY3KT8TqmuVoXZLz+TxoiWwbegLoFZ5+ZmKAq4Y"
+    "B9cTRgPxcMyJM86CpdVJJdDG+aq3UwHx5Uib2iVEKgeZ9KNW23d62ST9VdzaHqtlneOyLf"
+    "Skcl8IuN6O1WkHGaU4m50WJWOc51+nJVQu4OJ+TeUhld4iuEZ50igz7u3Su16SmdhrBmRp"
+    "QVDHtGG9jbjJvVSqOGtAFPwWgOLB2ZvJI+s6qJzcYDcX5w94BNZUGHBmBcLEhyHzDNAyDP"
+    "DYzyH9ylpv7GnquM/wasW3vK+N+28Q/ZrJJBeMHQwsSgw0o5xoclOcaH+RzjaKUqcISXpb"
+    "0m2VTSq0TSq/IGiEd7e70BylhcZdo1ScpVjcXtO32aGVixs/LNWa/bMbZ4uFKBmRWFMYkN"
+    "rCheqtaiR8ocUUWOmmCCqCJHu1bkSCnEYvTbpRBL7KSpbLkRdJ4ZpxVX5t6xEVApmC0sbP"
+    "hMjNr39aBaQ9n4kUOBPhYdRYj1sejMQ+lj7dXHtu23bJBGVovXsvlK2YYilmpRyZCrregW"
+    "znAqz7DyDCtFeD2KsPokX1V9ODQZpshWZkODzIZdHEphwskzMUrktrRlINVpWi2yqgrMq2"
+    "TGldjEekxSLY8nwiCRPAci5h/BfaL5nr8lsKjq4wKdXpEHFuljFYQJPft2yrxruHk3gwWJ"
+    "0mLrIyRvo0e4UsJEtyRhoptPmHjUTb/AuisrUb1gaQXGZfaG+gSm1Ghtl+Ggiva0WeoFIQ"
+    "hlWf6SWQl5TlW2J1vimJsykrimuVTCR3nCR+IjXM/M+WjfedVeJu0jPbKWV/GB6bodz8RX"
+    "rgpIMxeEpRDnF8UmJdgMoIOMaafADA579sqMYD2macxJo7DAbeHqWVDZNhRic8++1lLWVm"
+    "x5PkInciVVtT4TLK2wjjbwpSQ2qSQQDslbiG4t9j19ole4R4mr6ydYNl9Ufzs61trK5281"
+    "gPnb/wHQQaqe"
 )
