@@ -11,7 +11,6 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Self
 
-import asyncpg
 from tortoise.exceptions import BaseORMException
 
 from devpush.deploy import plan
@@ -19,6 +18,7 @@ from devpush.deploy.keeper import Item, Keeper
 from devpush.deploy.lines import Cap, Dropped, Secrets, level_of, mask, secrets_of
 from devpush.errors import Unavailable, WrongKey
 from devpush.models import Deployment
+from devpush.models.database import AWAY
 from devpush.ports import Container, Lease, NewLine, OutputLine, Stream, World
 
 log = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ LEASE = 3.0
 TAIL = 200
 LAST_WORDS = 10.0
 """Seconds that the end of a rollout waits for the LogStore."""
-NO_DATABASE = (BaseORMException, OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
+NO_DATABASE = (BaseORMException, *AWAY)
 
 
 class Shipper:

@@ -7,16 +7,16 @@ from contextlib import suppress
 from uuid import UUID
 
 from tortoise import connections
-from tortoise.exceptions import DBConnectionError, OperationalError
 
 from devpush.deploy.rollout import Rollout
 from devpush.deploy.sweep import Sweeper
 from devpush.errors import Unavailable
 from devpush.models import Deployment
+from devpush.models.database import AWAY
 from devpush.ports import World
 
 LOOK_EVERY = 2.0
-TROUBLE = (Unavailable, OperationalError, DBConnectionError, OSError)
+TROUBLE = (Unavailable, *AWAY)
 """A part beside us is away: what was begun is left as it is and taken up again."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0
 log = logging.getLogger(__name__)

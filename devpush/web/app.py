@@ -8,15 +8,14 @@ import zlib
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import asyncpg
 from quart import Quart, Response, g, request
 from quart.wrappers import BaseRequestWebsocket
-from tortoise.exceptions import DBConnectionError
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import MapAdapter
 
 from devpush.access import Access
 from devpush.errors import Forbidden, NotFound, Refused, Unavailable, WrongKey
+from devpush.models.database import AWAY
 from devpush.ports import World
 from devpush.settings import ROOT, Settings
 from devpush.web import (
@@ -250,12 +249,7 @@ ANSWERS: dict[type[Exception], Callable[..., Awaitable[Response]]] = {
     Unavailable: unavailable,
     WrongKey: wrong_key,
     HTTPException: http_error,
-    DBConnectionError: database_away,
+    **dict.fromkeys(AWAY, database_away),
     OSError: socket_or_mistake,
-    asyncpg.PostgresConnectionError: database_away,
-    asyncpg.OperatorInterventionError: database_away,
-    asyncpg.InsufficientResourcesError: database_away,
-    asyncpg.InterfaceError: database_away,
-    asyncpg.InternalClientError: database_away,  # what a connection cut off in the middle of a query may say
     Exception: mistake,
 }

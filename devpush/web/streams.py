@@ -16,14 +16,13 @@ from datetime import UTC, datetime
 from typing import Any, Protocol, TypeVar, cast
 from uuid import UUID
 
-import asyncpg
 from jinja2 import Environment as Pages
 from quart import Blueprint, Response, current_app, request
 from quart.typing import ResponseReturnValue
-from tortoise.exceptions import DBConnectionError
 
 from devpush.errors import NotFound, Unavailable
 from devpush.models import reading
+from devpush.models.database import AWAY
 from devpush.models.deployment import State
 from devpush.ports import Happening, LogStore
 from devpush.web.addresses import app_urls
@@ -52,15 +51,7 @@ ENDED = (State.failed, State.cancelled, State.skipped)
 CARDS = 12
 
 GONE = Happening("", "gone")
-BROKEN = (
-    NotFound,
-    Unavailable,
-    DBConnectionError,
-    OSError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.InterfaceError,
-)
+BROKEN = (NotFound, Unavailable, *AWAY)
 
 Still = Callable[[], Awaitable[bool]]
 Batch = Sequence[Happening]
