@@ -1,5 +1,6 @@
 """Deployments: listed, shown with their log, and what can be done with one."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable
 from uuid import UUID
 
@@ -109,7 +110,8 @@ async def confirm_roll_back(project_slug: str, deployment_id: UUID) -> ResponseR
 async def roll_back(project_slug: str, deployment_id: UUID) -> ResponseReturnValue:
     deployment = await _deployment(deployment_id)
     try:
-        flash("success", await rollback.roll_back(world(), deployment, by=me()))
+        # Once asked for it goes to its end, also when the browser has gone away meanwhile.
+        flash("success", await asyncio.shield(rollback.roll_back(world(), deployment, by=me())))
     except (Refused, DeployFailed) as failure:
         flash("error", str(failure))
         return _to(deployment.id)
