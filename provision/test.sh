@@ -3,7 +3,7 @@
 #   bash provision/test.sh               everything
 #   bash provision/test.sh quick         lint, and the tests that need neither the Docker Engine nor a browser
 #   bash provision/test.sh lint          format, rules, types, who imports whom, shell scripts
-#   bash provision/test.sh unit          tests/unit; likewise: integration, abuse, browser
+#   bash provision/test.sh unit          tests/unit; likewise: integration, abuse, life, browser
 # shellcheck source=provision/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -11,7 +11,7 @@ main() {
   local part="${1:-all}"
   [ $# -eq 0 ] || shift
   case "$part" in
-    all | quick | lint | unit | integration | abuse | browser) ;;
+    all | quick | lint | unit | integration | abuse | life | browser) ;;
     -h | --help | help) usage && exit ;;
     *) fail "$(usage)" ;;
   esac
@@ -24,7 +24,7 @@ main() {
       lint
       prepare_engine
       prepare_browser
-      tests tests/unit tests/integration tests/abuse tests/browser -- "$@"
+      tests tests/unit tests/integration tests/abuse tests/life tests/browser -- "$@"
       ;;
     quick)
       lint
@@ -37,7 +37,7 @@ main() {
     unit)
       tests tests/unit -- "$@"
       ;;
-    integration | abuse)
+    integration | abuse | life)
       prepare_engine
       tests "tests/$part" -- "$@"
       ;;
