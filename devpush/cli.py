@@ -104,7 +104,7 @@ async def _migrate(settings: Settings, _: argparse.Namespace) -> None:
 async def _prepare(settings: Settings, _: argparse.Namespace) -> None:
     async with DockerContainers(settings.docker_host, "runners") as containers:
         for slug in runners.runners():
-            await runners.image(settings, containers, slug, print)
+            await runners.prepare(settings, containers, slug, print)
     for runner in runners.runners().values():
         await asyncio.to_thread(_bare_example, runner, settings.data_dir / "examples")
     print(f"Runner images are ready: {', '.join(runners.runners())}.")

@@ -95,7 +95,6 @@ class Local:
         traefik: bool,
         http_port: int,
         bind: str,
-        dashboard_url: str,
     ) -> None:
         self.home = _Home(data_dir)
         self.recipes: list[Callable[[], _Child]] = []
@@ -104,7 +103,7 @@ class Local:
         if redis:
             self.recipes.append(lambda: _valkey(self.home))
         if traefik:
-            self.recipes.append(lambda: _traefik(self.home, f"{_bracketed(bind)}:{http_port}", dashboard_url))
+            self.recipes.append(lambda: _traefik(self.home, f"{_bracketed(bind)}:{http_port}"))
         self.children: list[_Child] = []
         self.lock: IO[str] | None = None
 
@@ -544,7 +543,7 @@ def _valkey(home: _Home) -> _Child:
 # Traefik
 
 
-def _traefik(home: _Home, address: str, dashboard_url: str) -> _Child:
+def _traefik(home: _Home, address: str) -> _Child:
     folder = home.folder("traefik")
     for path in (folder, folder / "dynamic", folder / "staging"):
         path.mkdir(mode=0o700, exist_ok=True)
@@ -553,8 +552,6 @@ def _traefik(home: _Home, address: str, dashboard_url: str) -> _Child:
         raise BadSettings(f"Port {web_port} on {host} is in use. Please stop what uses it, or set another HTTP_PORT.")
     port = home.port("traefik")
     _write(folder / "static.yml", json.dumps(_traefik_static(folder / "dynamic", address, port), indent=2))
-    _write(folder / "staging" / "fallback.yml", json.dumps(_traefik_fallback(dashboard_url), indent=2))
-    (folder / "staging" / "fallback.yml").replace(folder / "dynamic" / "fallback.yml")
     home.fresh_log("traefik")
     reached = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(host, host)
     return _Child(
@@ -595,13 +592,6 @@ def _traefik_static(dynamic: Path, address: str, api_port: int) -> dict[str, obj
             "file": {"directory": str(dynamic), "watch": True},
         },
     }
-
-
-def _traefik_fallback(dashboard_url: str) -> dict[str, object]:
-    """A hostname without an app is answered by our page for it."""
-    router = {"rule": "PathPrefix(`/`)", "priority": 1, "service": "local-fallback"}
-    service = {"loadBalancer": {"servers": [{"url": dashboard_url}]}}
-    return {"http": {"routers": {"local-fallback": router}, "services": {"local-fallback": service}}}
 
 
 # Processes, ports and files

@@ -324,7 +324,7 @@ class Git(Protocol):
         """A regular file's bytes, from the mirror; None if there is no such file or it is larger."""
 
     async def archive(self, repository: Repository, entries: Sequence[TreeEntry], to: Path) -> None:
-        """Write these entries as a tar file: owner 1000:1000, fixed times, safe paths only."""
+        """Write these entries as a tar file: owner 1000:1000, the present time, safe paths only."""
 
     async def forget(self, repository: Repository) -> None:
         """Remove the mirror."""

@@ -168,7 +168,6 @@ async def services(settings: Settings) -> AsyncIterator[Endpoints]:
         traefik=settings.traefik_config_dir is None,
         http_port=settings.http_port,
         bind=settings.bind,
-        dashboard_url=f"http://127.0.0.1:{settings.port}",
     )
     async with own as started:
         yield _with_settings(settings, started)

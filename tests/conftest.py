@@ -49,7 +49,6 @@ async def services(services_dir: Path) -> AsyncIterator[Endpoints]:
         traefik=True,
         http_port=free_port(),
         bind="127.0.0.1",
-        dashboard_url="http://127.0.0.1:9",
     )
     async with local as found:
         yield found

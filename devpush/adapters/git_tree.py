@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import tarfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -19,7 +20,6 @@ MAX_BYTES = 1 << 30
 MAX_PATH, MAX_NAME, MAX_DEPTH = 4000, 255, 100
 MAX_LINK_HOPS = 40
 OWNER = 1000
-TIME = 1_700_000_000
 """Every file's time: the same tree is the same archive, and no build tool meets a file from the future."""
 LINE = re.compile(rb"(\d{6}) (blob|commit|tree) ([0-9a-f]{40,64}) +(\d+|-|BAD)\t(.+)", re.DOTALL)
 
@@ -143,7 +143,8 @@ def _header(path: str, kind: bytes, mode: int, *, size: int = 0, target: str = "
     member = tarfile.TarInfo(path)
     member.type, member.mode, member.size, member.linkname = kind, mode, size, target
     member.uid = member.gid = OWNER
-    member.mtime = TIME
+    # Now, never a constant: ETags and compiled Python tell a changed file of the same size by its time alone.
+    member.mtime = int(time.time())
     return member.tobuf(tarfile.GNU_FORMAT, "utf-8", "strict")
 
 

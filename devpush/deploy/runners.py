@@ -77,15 +77,32 @@ def runner(slug: str) -> Runner:
 
 
 async def image(settings: Settings, containers: Containers, slug: str, say: Callable[[str], None]) -> str:
-    """The id of the runner's image; built now if this engine hasn't got it for the runner's present content."""
+    """The id of the runner's image, as it was prepared last; prepared now if this engine hasn't got it."""
+    record = _record(settings, slug)
+    name = await asyncio.to_thread(record.read_text) if record.exists() else ""
+    return (name and await containers.image(name)) or await prepare(settings, containers, slug, say)
+
+
+async def prepare(settings: Settings, containers: Containers, slug: str, say: Callable[[str], None]) -> str:
+    """The id of the image for the runner's present content, base image and CA; built if need be, and from now on used.
+    It is remembered so that a later start without BASE_IMAGE in its environment goes on with it."""
     chosen = runner(slug)
     base = await _base(settings, containers, chosen, say)
     content = await asyncio.to_thread(_content, chosen.folder, settings.runner_ca_bundle)
     name = f"devpush-runner-{slug}:{hashlib.sha256(base.encode() + content).hexdigest()[:16]}"
-    if there := await containers.image(name):
-        return there
     async with _one_at_a_time:
-        return await containers.image(name) or await _build(settings, containers, chosen, name, content, say)
+        id = await containers.image(name) or await _build(settings, containers, chosen, name, content, say)
+        await asyncio.to_thread(_remember, _record(settings, slug), name)
+    return id
+
+
+def _record(settings: Settings, slug: str) -> Path:
+    return settings.data_dir / "runners" / slug
+
+
+def _remember(record: Path, name: str) -> None:
+    record.parent.mkdir(parents=True, exist_ok=True)
+    record.write_text(name)
 
 
 async def _base(settings: Settings, containers: Containers, chosen: Runner, say: Callable[[str], None]) -> str:
