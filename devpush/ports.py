@@ -386,6 +386,9 @@ class LogStore(Protocol):
         """The newest `limit` lines that fit (with `after`: the oldest after that id), oldest first. `text` is found
         exactly, letters in either case."""
 
+    async def count(self, project: str, *, deployment: str, before: int) -> int:
+        """How many lines of a deployment were kept before that one."""
+
     async def forget(self, *, project: str | None = None, before: datetime | None = None) -> None:
         """Remove a project's lines, or all lines older than that."""
 

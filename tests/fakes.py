@@ -620,6 +620,10 @@ class FakeLogs(Away):
         ]
         return fit[:limit] if after is not None else fit[-limit:]
 
+    async def count(self, project: str, *, deployment: str, before: int) -> int:
+        self.reach()
+        return sum(line.deployment == deployment and line.id < before for line in self.lines)
+
     async def forget(self, *, project: str | None = None, before: datetime | None = None) -> None:
         self.reach()
         self.lines = [

@@ -121,6 +121,15 @@ class LogTable:
         lines = [_line(row) for row in rows]
         return lines if after is not None else lines[::-1]
 
+    async def count(self, project: str, *, deployment: str, before: int) -> int:
+        asked = _Question()
+        if not asked.add_id("deployment_id", deployment) or not asked.add_id("project_id", project):
+            return 0
+        asked.add("id < {}", _clamped(before))
+        async with self._connection() as connection:
+            query = f"SELECT count(*) FROM log_line WHERE {asked.conditions}"  # noqa: S608  # conditions are ours
+            return int(await connection.fetchval(query, *asked.values, timeout=ANSWER_WITHIN))
+
     async def forget(self, *, project: str | None = None, before: datetime | None = None) -> None:
         asked = _Question()
         asked.add("project_id = {}", UUID(project) if project else None)

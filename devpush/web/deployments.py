@@ -70,7 +70,7 @@ async def show(project_slug: str, deployment_id: UUID) -> ResponseReturnValue:
         deployment=deployment,
         lines=lines,
         has_older=has_older,
-        first_number=1,
+        first_number=1 + (await _lines_before(lines[0]) if has_older else 0),
     )
 
 
@@ -213,6 +213,10 @@ async def _newest(
         project, deployment=str(deployment), before=before, text=text, source=source, limit=LINES + 1
     )
     return lines[-LINES:], len(lines) > LINES
+
+
+async def _lines_before(line: LogLine) -> int:
+    return await world().logs.count(str(this_project().id), deployment=line.deployment, before=line.id)
 
 
 # What several acts need
