@@ -4,8 +4,9 @@ import asyncio
 import logging
 import os
 import signal
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -53,6 +54,7 @@ class Life:
 
 async def serve(settings: Settings) -> None:
     """The whole process. Raises BadSettings if it can't start."""
+    _check_port(settings)
     life = Life("starting", asyncio.Event())
     _stop_on_signals(life)
     async with AsyncExitStack() as stack:
@@ -112,6 +114,19 @@ def _stop_on_signals(life: Life) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, life.stopping.set)
+
+
+def _check_port(settings: Settings) -> None:
+    """Before anything is started, and said to be up."""
+    with closing(socket.socket(socket.AF_INET6 if ":" in settings.bind else socket.AF_INET)) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.bind, settings.port))
+        except OSError as problem:
+            raise BadSettings(
+                f"The dashboard can't listen on port {settings.port} of {settings.bind} ({problem.strerror}). "
+                "Please stop what uses it, or set another PORT."
+            ) from None
 
 
 async def _http(app: Quart, settings: Settings, stopping: asyncio.Event) -> None:

@@ -12,9 +12,10 @@ from tortoise.expressions import Q
 
 from devpush.deploy import create, detect, push, runners, traffic
 from devpush.deploy.create import Draft
-from devpush.errors import Refused
+from devpush.errors import Refused, Unavailable
 from devpush.jobs.call import TOPIC
 from devpush.models import Deployment, Environment, Project, State, Team, User, Variable, rules
+from devpush.models.database import AWAY
 from devpush.models.names import slugify
 from devpush.models.project import PRODUCTION
 from devpush.ports import Happening, Repository, World
@@ -36,7 +37,13 @@ async def deploy(world: World, arguments: argparse.Namespace) -> int:
         project = await _create(world, operator, name, arguments, source, is_local, variables)
     branch = arguments.branch or (await Environment.get(project_id=project.id, slug=PRODUCTION)).branch
     deployment = await push.deploy_branch(world, project, branch, by=operator, trigger="cli")
-    return await _follow(world, deployment)
+    try:
+        return await _follow(world, deployment)
+    except (Unavailable, *AWAY):
+        raise Unavailable(
+            "The platform was stopped, or a part of it is away, so how the deployment ends can't be shown here. "
+            "It goes on by itself as soon as the platform is back: the dashboard tells how."
+        ) from None
 
 
 def source_of(text: str) -> tuple[str, bool]:
@@ -154,12 +161,13 @@ async def _follow(world: World, deployment: Deployment) -> int:
 
 
 async def _print_lines(world: World, deployment: Deployment, last: int) -> int:
-    lines = await world.logs.search(
-        str(deployment.project.id), deployment=str(deployment.id), source="build", after=last, limit=1000
-    )
-    for line in lines:
-        print(line.text, flush=True)
-    return lines[-1].id if lines else last
+    """Print what came after that line; which was the last one now."""
+    project, id = str(deployment.project.id), str(deployment.id)
+    while lines := await world.logs.search(project, deployment=id, source="build", after=last, limit=1000):
+        for line in lines:
+            print(line.text, flush=True)
+        last = lines[-1].id
+    return last
 
 
 async def _outcome(world: World, deployment: Deployment) -> int:

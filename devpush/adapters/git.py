@@ -27,6 +27,8 @@ HEADS_TIMEOUT = 60.0
 FETCH_TIMEOUT = 300.0
 READ_TIMEOUT = 60.0
 MIRROR_LIMIT = 2 << 30
+MOST_PACKS = 50
+"""Git's own limit (gc.autoPackLimit)."""
 LOOK_EVERY = 0.5
 """Seconds between two looks at how large a mirror has grown."""
 MAX_MESSAGE = 10_000
@@ -80,8 +82,13 @@ class GitMirrors:
         mirror = self._mirror(repository)
         if root and not safe(root):
             raise DeployFailed(f"The root directory {root[:200]!r} can't be a folder of the repository.")
-        tree = await self._tree_id(mirror, sha, root)
-        listed = await self.git.run(*mirror.at, "ls-tree", "-r", "-l", "-z", "--full-tree", tree, timeout=READ_TIMEOUT)
+        tree, listed = await asyncio.gather(
+            self._tree_id(mirror, sha, root), self._listed(mirror, sha, root), return_exceptions=True
+        )
+        if isinstance(tree, BaseException):  # says it better
+            raise tree
+        if isinstance(listed, BaseException):
+            raise listed
         return tree, await asyncio.to_thread(entries_of, listed)
 
     async def read(self, repository: Repository, sha: str, path: str, *, limit: int = 1_000_000) -> bytes | None:
@@ -173,11 +180,9 @@ class GitMirrors:
     async def _fetch(self, mirror: "_Mirror", repository: Repository, ref: str) -> Commit:
         await asyncio.to_thread(mirror.tidy)
         if SHA.fullmatch(ref):
-            name = ref
-            await self._fetch_commit(mirror, repository, ref)
+            commit = await self._fetch_commit(mirror, repository, ref)
         else:
-            name = await self._fetch_branch(mirror, repository, ref)
-        commit = await self._commit(mirror, name)
+            commit = await self._commit(mirror, await self._fetch_branch(mirror, repository, ref))
         await asyncio.to_thread(mirror.remember, repository)
         return commit
 
@@ -190,12 +195,13 @@ class GitMirrors:
             raise DeployFailed(_no_branch(branch, list(await self.heads(repository)))) from None
         return name
 
-    async def _fetch_commit(self, mirror: "_Mirror", repository: Repository, sha: str) -> None:
-        if await self._has(mirror, sha):
+    async def _fetch_commit(self, mirror: "_Mirror", repository: Repository, sha: str) -> Commit:
+        with suppress(GitFailed):  # it isn't here yet
+            commit = await self._commit(mirror, f"{sha}^{{commit}}")
             # Somebody else's credential may have brought it here: ours must open the repository, too.
             if not await asyncio.to_thread(mirror.knows, repository):
                 await self.heads(repository)
-            return
+            return commit
         with suppress(RefMissing):  # some servers give branches only
             await self._pull(mirror, repository, sha)
         if not await self._has(mirror, sha):
@@ -204,11 +210,14 @@ class GitMirrors:
             raise DeployFailed(
                 f"The commit {sha[:7]} isn't in the repository any more. Was it replaced by a forced push?"
             )
+        return await self._commit(mirror, sha)
 
     async def _pull(self, mirror: "_Mirror", repository: Repository, what: str, *, whole: bool = False) -> None:
         options = ["--depth=1"]
         if whole:
             options = ["--prune", *(["--unshallow"] if (mirror.path / "shallow").exists() else [])]
+        if not await asyncio.to_thread(mirror.crowded):
+            options.append("--no-auto-gc")  # to ask git whether it is time would be two more processes
         await self.git.run(
             *mirror.at,
             "fetch",
@@ -242,6 +251,10 @@ class GitMirrors:
             author=author.strip()[:255],
             at=_moment(at),
         )
+
+    async def _listed(self, mirror: "_Mirror", sha: str, root: str) -> bytes:
+        tree = f"{_checked(sha)}:{root}"
+        return await self.git.run(*mirror.at, "ls-tree", "-r", "-l", "-z", "--full-tree", tree, timeout=READ_TIMEOUT)
 
     async def _tree_id(self, mirror: "_Mirror", sha: str, root: str) -> str:
         if not mirror.exists():
@@ -284,6 +297,10 @@ class _Mirror:
         ]
         for path in [*left, self.path / "gc.pid"]:
             path.unlink(missing_ok=True)
+
+    def crowded(self) -> bool:
+        """So many packs (each fetch brings one) that git would like to bring them together."""
+        return sum(1 for _ in self.path.glob("objects/pack/*.pack")) > MOST_PACKS
 
     async def outgrown(self) -> str:
         """Comes back with the reason once the mirror is too large."""

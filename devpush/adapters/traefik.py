@@ -29,6 +29,8 @@ ENTRY_POINTS = ["web"]
 OVER_ALL = 1_000_000
 """The dashboard's priority; a project's routes have their rule's length."""
 NOT_THE_APP = {502, 503, 504}
+LOOK_EVERY = 0.01
+"""Seconds between two looks for a new route, which takes some 60 ms to appear."""
 
 T = TypeVar("T")
 
@@ -75,7 +77,7 @@ class TraefikProxy:
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout), _client(None) as client:
                 while not await watch.look(client):
-                    await asyncio.sleep(0.02)
+                    await asyncio.sleep(LOOK_EVERY)
         if not watch.connected:
             raise Unavailable(f"Traefik can't be reached at {self.entrypoint}.")
         return watch.seen

@@ -1,5 +1,6 @@
 """From source to image: install under the key of the dependency files, then build under the key of everything."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -41,9 +42,9 @@ class Builder:
                 "or with a Procfile's web line."
             )
         self.log.system(f"Fetching commit {self.deployment.commit_sha[:7]} of {self.deployment.branch}.")
-        tree = await source.fetch(self.world, self.deployment)
-        runner_image = await runners.image(
-            self.world.settings, self.world.containers, self.runner.slug, self.log.system
+        tree, runner_image = await asyncio.gather(
+            source.fetch(self.world, self.deployment),
+            runners.image(self.world.settings, self.world.containers, self.runner.slug, self.log.system),
         )
         variables = environment.building(self.deployment)
         key = plan.build_key(tree.tree, runner_image, self.config, variables)
@@ -94,9 +95,11 @@ class Builder:
     ) -> None:
         """Copy files into a fresh container of `base`, run the command in it if there is one, keep it as `name`."""
         containers = self.world.containers
-        spec = plan.workshop(self.names, self.deployment, step, base, self.runner.cache_paths)
+        caches = self.runner.cache_paths if command else ()
+        spec = plan.workshop(self.names, self.deployment, step, base, caches)
+        making = asyncio.create_task(containers.create(spec))  # while the files are gathered
         async with source.archive(self.world, tree, entries) as tar:
-            await containers.create(spec)
+            await making
             await containers.put(spec.name, tar, plan.APP_DIR)
         if command:
             self.log.system(f"$ {command}")

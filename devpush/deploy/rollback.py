@@ -15,6 +15,16 @@ from devpush.models.project import CONFIG
 from devpush.ports import AddressTaken, ImageMissing, World
 
 READY_WITHIN = 60
+WORDS = {
+    "root_dir": "root directory",
+    "install": "install command",
+    "build": "build command",
+    "pre_deploy": "pre-deploy command",
+    "start": "start command",
+    "cpu_quota": "CPU",
+    "memory_mb": "memory",
+}
+"""What settings are called on the pages, where that isn't their own name."""
 
 
 async def roll_back(world: World, deployment: Deployment, *, by: User | None) -> str:
@@ -35,7 +45,8 @@ async def roll_back(world: World, deployment: Deployment, *, by: User | None) ->
     if alias.id not in {each.id for each in moved}:
         raise Refused(f"A newer deployment of {target.name} went live meanwhile. Look again, then decide.")
     await traffic.follow(world, deployment.project.id)
-    await traffic.see(world, deployment, alias)
+    app = Names(world.installation).container(deployment, "app")
+    await asyncio.gather(traffic.see(world, deployment, alias), world.containers.keep_running(app))
     world.jobs.sweep_soon()
     await _tell_both(world, deployment, before)
     return f"Rolled back to {deployment.short_id}. {target.name} now runs “{_title(deployment)}”."
@@ -51,7 +62,6 @@ async def _wake_up(world: World, deployment: Deployment) -> None:
             await make_again(world, deployment)
         elif container.state != "running":
             await world.containers.start(name)
-            await world.containers.keep_running(name)
         world.shipping.attach(name)
         await _answers(world, deployment, name)
     except ImageMissing:
@@ -124,9 +134,13 @@ async def difference(deployment: Deployment, target: Environment) -> list[str]:
     if now is None:
         return [f"{target.name} runs nothing now; it will run “{_title(deployment)}” ({deployment.commit_sha[:7]})."]
     changes = [_commit_change(now, deployment), *_variable_changes(now, deployment)]
-    settings = [name for name in CONFIG if now.config.get(name) != deployment.config.get(name)]
+    settings = [
+        WORDS.get(name, name.replace("_", " "))
+        for name in CONFIG
+        if now.config.get(name) != deployment.config.get(name)
+    ]
     if settings:
-        changes.append(f"Settings as they were then: {', '.join(name.replace('_', ' ') for name in settings)}.")
+        changes.append(f"Settings as they were then: {', '.join(settings)}.")
     return changes
 
 

@@ -4,7 +4,6 @@ container is stopped or removed."""
 import asyncio
 import logging
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
@@ -17,13 +16,15 @@ from devpush.deploy.rollback import make_again
 from devpush.deploy.traffic import Wanted
 from devpush.errors import DeployFailed, Unavailable
 from devpush.models import Alias, Deployment, Project, State
-from devpush.models.database import column
+from devpush.models.database import AWAY, column
 from devpush.models.deployment import UNFINISHED
-from devpush.ports import APP_PORT, Container, ImageMissing, RouteTable, World
+from devpush.ports import APP_PORT, Container, ContainerEvent, ImageMissing, RouteTable, World
 
 DRAIN_AT_LEAST, DRAIN_AT_MOST = 0.3, 30.0
 """Seconds that a container goes on after its route has moved: until nobody is connected, but not for ever."""
 STOP_GRACE = 10
+LOOK_AGAIN = 1.0
+"""Docker tells of a death before its own list knows it: so many seconds later a sweep looks once more."""
 CRASHES, CRASH_WINDOW = 10, timedelta(minutes=5)
 KEPT_IMAGES = 5
 log = logging.getLogger(__name__)
@@ -60,29 +61,39 @@ class Sweeper:
         self.retiring: dict[str, asyncio.Task[None]] = {}
         self.crashes: list[Crash] = []
 
-    async def sweep(self) -> None:
-        """Once through everything. Safe to run at any time and twice; a part that fails doesn't stop the others."""
+    async def sweep(self) -> bool:
+        """Once through everything, unless somebody else is at it: then False. Safe to run at any time and twice."""
         async with self.world.leases.hold("sweep") as lease:
             if lease is None:
-                return
+                return False
             containers = await self.world.containers.list()
             wanted = await traffic.wanted(self.world.settings)
             await self._containers(containers, wanted)
             await self._missing(containers, wanted)
             await self._routes(wanted)
             await self._leftovers()
+        return True
 
     async def watch(self) -> None:
         """Docker's events, for ever: crashes are counted, and whatever happened, a sweep looks at it soon."""
         while True:
-            with suppress(Unavailable):
+            try:
                 self.world.jobs.sweep_soon()
                 async for event in self.world.containers.events():
-                    if event.action == "die" and event.labels.get(plan.KIND) == "app":
-                        await self._died(event.container, UUID(event.labels[plan.DEPLOYMENT]))
-                    if event.action in ("die", "start", "oom", "destroy"):
-                        self.world.jobs.sweep_soon()
+                    await self._look_at(event)
+            except (Unavailable, *AWAY) as trouble:
+                log.warning("events interrupted: %s", trouble)
+            except Exception:
+                log.exception("an event broke")
             await asyncio.sleep(1)
+
+    async def _look_at(self, event: ContainerEvent) -> None:
+        if event.action == "die" and event.labels.get(plan.KIND) == "app":
+            await self._died(event)
+        if event.action in ("die", "start", "oom", "destroy"):
+            self.world.jobs.sweep_soon()
+        if event.action == "die":
+            asyncio.get_running_loop().call_later(LOOK_AGAIN, self.world.jobs.sweep_soon)
 
     async def close(self) -> None:
         """Drop what is draining; the next process begins anew."""
@@ -159,27 +170,27 @@ class Sweeper:
 
     # Health
 
-    async def _died(self, container: str, id: UUID) -> None:
-        now = datetime.now(UTC)
+    async def _died(self, event: ContainerEvent) -> None:
+        id, now = UUID(event.labels[plan.DEPLOYMENT]), datetime.now(UTC)
         self.crashes = [crash for crash in self.crashes if now - crash.at < CRASH_WINDOW] + [Crash(id, now)]
         deployment = await Deployment.get_or_none(id=id, state=State.succeeded).select_related("project")
         wanted = deployment and await traffic.wanted(self.world.settings, deployment.project.id)
         if not deployment or not wanted or id not in wanted.running:
             return  # it was told to stop
-        seen = await self.world.containers.inspect(container)
-        code = f" with code {seen.exit_code}" if seen and seen.exit_code else ""
+        code = event.labels.get("exitCode", "0")  # the container itself may be up again and know nothing of it
+        how = f"exited with code {code}" if code != "0" else "exited"
         times = sum(crash.deployment == id for crash in self.crashes)
         if times < CRASHES:
-            note = f"The app exited{code} and was started again ({times} in the last 5 minutes)."
+            note = f"The app {how} and was started again ({times} in the last 5 minutes)."
             await self._health(deployment, "restarting", note)
             return
         await self._health(
             deployment,
             "crashed",
-            f"The app exited{code} {times} times within 5 minutes, so it was stopped. Look at its log, then redeploy "
+            f"The app {how} {times} times within 5 minutes, so it was stopped. Look at its log, then redeploy "
             "or roll back.",
         )
-        await self.world.containers.stop(container, grace=0)
+        await self.world.containers.stop(event.container, grace=0)
 
     async def _healthy(self) -> None:
         """What has run for a while after a crash is well again."""

@@ -138,17 +138,17 @@ async def wanted(settings: Settings, project_id: UUID | None = None) -> Wanted:
 def route_table(
     settings: Settings, project_id: UUID, aliases: Iterable[Alias], addresses: Mapping[UUID, str]
 ) -> RouteTable:
-    """A route for every alias whose deployment has an address."""
+    """A route for every alias whose deployment has an address; in the order in which they are read back."""
     routes = [
         Route(
             host=hostname(settings, alias),
             deployment=str(alias.deployment_id),
             upstream=f"http://{addresses[alias.deployment_id]}:{APP_PORT}",
         )
-        for alias in sorted(aliases, key=lambda alias: alias.label)
+        for alias in aliases
         if alias.deployment_id and alias.deployment_id in addresses
     ]
-    return RouteTable(str(project_id), routes)
+    return RouteTable(str(project_id), tuple(sorted(routes, key=lambda route: route.host)))
 
 
 # Following ------------------------------------------------------------------------------------------------------------

@@ -137,15 +137,18 @@ class Pool:
             await self._sweep_wanted.wait()
             await asyncio.sleep(0.05)  # what comes together is swept together
             self._sweep_wanted.clear()
+            again = False
             try:
-                await sweeper.sweep()
+                again = not await sweeper.sweep()  # who has the lease may be dead, or has looked there already
             except TROUBLE as trouble:
+                again = True
                 log.warning("sweep interrupted: %s", trouble)
-                await asyncio.sleep(1)
-                self._sweep_wanted.set()
             except Exception:
                 log.exception("sweep broke")
                 await asyncio.sleep(5)
+            if again:
+                await asyncio.sleep(1)
+                self._sweep_wanted.set()
 
 
 async def end(tasks: list[asyncio.Task[None]]) -> None:

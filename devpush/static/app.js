@@ -136,10 +136,17 @@ function replace(html) {
   const template = document.createElement("template")
   template.innerHTML = html
   for (const fresh of template.content.children) {
-    const old = document.getElementById(fresh.id)
-    if (old) htmx.swap({ target: old, sourceElement: old, text: fresh.outerHTML, swap: "outerMorph" }).then(freshen)
-    else if (fresh.id === "deployment-list") $$("[data-refresh]").forEach((list) => htmx.trigger(list, "refresh"))
+    if (put(fresh) || fresh.id !== "deployment-list") continue
+    const all = $$(".row", fresh).map(put) // a page that shows more than the latest: its rows, or all of it if one is new
+    if (all.includes(false)) $$("[data-refresh]").forEach((list) => htmx.trigger(list, "refresh"))
   }
+}
+
+/** Into the place of what has its id, if that is in the page. */
+function put(fresh) {
+  const old = document.getElementById(fresh.id)
+  if (old) htmx.swap({ target: old, sourceElement: old, text: fresh.outerHTML, swap: "outerMorph" }).then(freshen)
+  return Boolean(old)
 }
 
 // ── menus ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
