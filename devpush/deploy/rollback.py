@@ -39,8 +39,8 @@ async def roll_back(world: World, deployment: Deployment, *, by: User | None) ->
     if alias.deployment_id == deployment.id:
         raise Refused(f"{target.name} already runs {deployment.short_id}.")
     before = alias.deployment_id
-    await _wake_up(world, deployment)
-    moved = await traffic.point(deployment, await traffic.names_for(deployment), act)
+    names, _ = await asyncio.gather(traffic.names_for(deployment), _wake_up(world, deployment))
+    moved = await traffic.point(deployment, names, act)
     await asleep_again(deployment)
     if alias.id not in {each.id for each in moved}:
         raise Refused(f"A newer deployment of {target.name} went live meanwhile. Look again, then decide.")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.browser.conftest import PATIENCE, OpenWindow
+from tests.browser.conftest import PATIENCE, Mailbox, OpenWindow
 from tests.browser.window import Window
 from tests.life.platform import Platform, repository
 
@@ -17,9 +17,9 @@ SLOW_BUILD = 'for n in 1 2 3 4 5 6 7 8; do echo "laying brick $n"; sleep 0.4; do
 SITE: dict[str, str | bytes] = {"index.html": "<h1>A small site</h1>\n"}
 
 
-async def test_a_newcomers_journey(open_window: OpenWindow, platform: Platform) -> None:
+async def test_a_newcomers_journey(open_window: OpenWindow, mailbox: Mailbox) -> None:
     window = await open_window()
-    await arrive(window, (await platform.command("sign-in-link")).last)
+    await arrive(window, mailbox)
     await choose_an_example(window)
     first = await watch_it_become_live(window)
     await visit(window)
@@ -33,9 +33,14 @@ async def test_a_newcomers_journey(open_window: OpenWindow, platform: Platform) 
     await leave(window)
 
 
-async def arrive(window: Window, link: str) -> None:
+async def arrive(window: Window, mailbox: Mailbox) -> None:
     page = window.page
-    await window.open(link)
+    await window.open("/")
+    await page.get_by_label("E-mail address").fill("newcomer@example.com")
+    await page.get_by_role("button", name="E-mail me a sign-in link").click()
+    await expect(page.get_by_text("Look at your mail")).to_be_visible()
+    await window.look("link-sent")
+    await window.open(await mailbox.link())
     await window.look("link")
     await page.get_by_role("button", name="Sign in").click()
     await expect(page.get_by_text("No projects yet")).to_be_visible()
@@ -156,7 +161,7 @@ async def roll_back(window: Window, first: str, second: str) -> None:
     await card.get_by_role("link", name="Roll back").click()
     dialog = page.get_by_role("dialog")
     await expect(dialog).to_contain_text(f"Roll Production back to {first}?")
-    for change in ("GREETING", "COLOUR", "build"):
+    for change in ("GREETING", "COLOUR", "build command"):
         await expect(dialog).to_contain_text(change)
     await window.look("roll-back", whole=False)
     await dialog.get_by_role("button", name="Roll back").click()
@@ -258,7 +263,7 @@ async def test_a_deployment_is_cancelled_and_another_fails(window: Window, platf
     reason = page.locator("#deployment-timeline").get_by_role("alert")
     await expect(reason).to_contain_text("The build failed")
     await expect(reason).to_contain_text("code 3")
-    await expect(reason).to_contain_text("the roof leaks")
+    await expect(reason.locator("pre")).to_contain_text("the roof leaks")
     await expect(page.get_by_role("log").get_by_text("the roof leaks", exact=True)).to_have_count(1)
     await window.look("deployment-failed")
 

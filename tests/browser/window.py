@@ -1,13 +1,13 @@
 """A browser window on the dashboard that notices everything a page may not do."""
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from playwright.async_api import BrowserContext, ConsoleMessage, Page, WebError
+from playwright.async_api import BrowserContext, ConsoleMessage, Page, TimeoutError, WebError
 
 HERE = Path(__file__).resolve().parent
 ARTEFACTS = HERE / "artefacts"
@@ -33,8 +33,8 @@ class Window:
     address: str
     page: Page
     faults: list[str] = field(default_factory=list)
-    forgiven: list[str] = field(default_factory=list)
-    looks: int = 0
+    forgiven: list[str] = field(default_factory=lambda: ["net::ERR_NETWORK_CHANGED"])
+    """Containers' networks that come and go on the same machine make Chromium drop its connections."""
 
     @classmethod
     async def on(cls, context: BrowserContext, address: str) -> "Window":
@@ -66,20 +66,28 @@ class Window:
     async def look(self, name: str, *, whole: bool = True) -> None:
         """A picture of the page as it is, wide and narrow, light and dark; and what is wrong with it."""
         for theme in ("light", "dark"):
-            await self.page.emulate_media(color_scheme=theme, reduced_motion="reduce")  # type: ignore[arg-type]
+            await self.page.emulate_media(color_scheme=theme, reduced_motion="reduce")
             for size in (NARROW, WIDE):
                 await self.page.set_viewport_size(size)  # type: ignore[arg-type]
                 await self._examine(f"{name}-{size['width']}-{theme}", whole)
         await self.page.emulate_media(color_scheme="light", reduced_motion="reduce")
 
     async def _examine(self, name: str, whole: bool) -> None:
-        ARTEFACTS.mkdir(exist_ok=True)
-        await self.page.screenshot(path=ARTEFACTS / f"{name}.png", full_page=whole, animations="disabled")
+        await self._picture(name, whole)
         root = "document.documentElement"
         if wide := await self.page.evaluate(f"{root}.scrollWidth - {root}.clientWidth"):
             self.faults.append(f"{name} scrolls sideways by {wide} px")
         if not name.endswith("390-dark"):  # its colours are those of the wide one, its shapes those of the light one
             self.faults += [f"{name}: {fault}" for fault in await self._stumbling_blocks()]
+
+    async def _picture(self, name: str, whole: bool) -> None:
+        """Headless on a busy machine, Chromium now and then waits for a frame that never comes: then once more."""
+        ARTEFACTS.mkdir(exist_ok=True)
+        shot = partial(self.page.screenshot, path=ARTEFACTS / f"{name}.png", full_page=whole, animations="disabled")
+        try:
+            await shot(timeout=8_000)
+        except TimeoutError:
+            await shot(timeout=30_000)
 
     async def _stumbling_blocks(self) -> list[str]:
         if not await self.page.evaluate("Boolean(window.axe)"):
