@@ -298,6 +298,7 @@ def configure_logging(level: str) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(_Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=level, handlers=[handler], force=True)
+    logging.getLogger("asyncpg.pool").setLevel(logging.ERROR)  # PostgreSQL is away: whoever needs it says so in a line
     with suppress(KeyError):
         logging.getLogger("apscheduler").setLevel(max(logging.WARNING, logging.getLevelNamesMapping()[level]))
 

@@ -39,7 +39,8 @@ async def clear(containers: DockerContainers) -> None:
         *(containers.remove_volume(name) for name, _ in await containers.volumes()),
     )
     for name, _, _ in await containers.images({}):
-        await containers.remove_image(name)
+        if not name.startswith("devpush-runner-"):  # shared by all installations, whoever was the first to need it
+            await containers.remove_image(name)
 
 
 async def own_network(containers: DockerContainers, name: str = "net") -> str:

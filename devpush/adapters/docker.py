@@ -53,6 +53,8 @@ from devpush.ports import (
 
 LABEL = "devpush.installation"
 KILLED = 137  # 128 + SIGKILL
+UNTAGGED = "<none>:<none>"
+"""What engines before API 1.43 call an image whose name went to a newer one."""
 EVENTS = ["start", "die", "oom", "stop", "destroy", "pause", "unpause", "update"]
 NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{1,200}")
 
@@ -148,7 +150,7 @@ class DockerContainers:
         return [
             (name, image["Id"], datetime.fromtimestamp(image["Created"], UTC))
             for image in found
-            for name in image["RepoTags"] or [image["Id"]]
+            for name in set(image["RepoTags"] or ()) - {UNTAGGED} or {image["Id"]}
         ]
 
     async def remove_image(self, name: str) -> None:

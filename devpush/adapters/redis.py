@@ -49,6 +49,7 @@ class RedisLive:
         self.heard: dict[str, int] = {}
         """How many happenings each publisher had told with the last one of its that we heard."""
         self.reading: asyncio.Task[None] | None = None
+        self.calls = _Calls()
 
     async def __aenter__(self) -> Self:
         self.reading = asyncio.create_task(self._read(), name="live reader")
@@ -56,10 +57,11 @@ class RedisLive:
 
     async def __aexit__(self, *_: object) -> None:
         while self.reading and not self.reading.done():
-            self.reading.cancel()  # more than once: see _surely
+            self.reading.cancel()  # more than once: see _Calls.surely
             await asyncio.wait([self.reading], timeout=0.1)
         for subscriber in self._everyone():
             subscriber.end()
+        await self.calls.answered()
         await self.writer.aclose()
         await self.reader.aclose()
 
@@ -73,7 +75,7 @@ class RedisLive:
             keep = max(100, min(STREAM_ENTRIES, int(STREAM_BYTES / (self.typical + 100))))
             pipe.xadd(self.key, entry, maxlen=keep, approximate=True)  # type: ignore[arg-type]  # dict is invariant
         try:
-            await _surely(pipe.execute())
+            await self.calls.surely(pipe.execute())
         except AWAY as problem:
             # Those who are there will see that our count has jumped.
             log.info("happenings not told", extra={"count": len(happenings), "reason": str(problem)})
@@ -222,11 +224,13 @@ class RedisLeases:
     def __init__(self, url: str, installation: str) -> None:
         self.prefix = f"devpush:{installation}:lease:"
         self.redis = _client(url)
+        self.calls = _Calls()
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        await self.calls.answered()
         await self.redis.aclose()
 
     def hold(self, name: str, *, ttl: float = 10) -> AbstractAsyncContextManager[Lease | None]:
@@ -236,7 +240,7 @@ class RedisLeases:
     async def _hold(self, key: str, ttl: float) -> AsyncIterator[Lease | None]:
         token = secrets.token_hex(16)
         try:
-            got = await _surely(self.redis.set(key, token, nx=True, px=int(ttl * 1000)))
+            got = await self.calls.surely(self.redis.set(key, token, nx=True, px=int(ttl * 1000)))
         except AWAY as problem:
             raise Unavailable(f"Redis doesn't answer: {problem}") from None
         if not got:
@@ -250,14 +254,15 @@ class RedisLeases:
             renewing.cancel()
             await asyncio.wait([renewing])
             with suppress(*AWAY):
-                await _surely(self.redis.eval(RELEASE, 1, key, token))
+                await self.calls.surely(self.redis.eval(RELEASE, 1, key, token))
 
     async def _renew(self, lease: RedisLease, key: str, token: str, ttl: float) -> None:
         pause = ttl / 3
         while not lease.lost:
             await asyncio.sleep(pause)
             try:
-                lease.lost = not await _surely(self.redis.eval(RENEW, 1, key, token, int(ttl * 1000)))
+                asked = self.redis.eval(RENEW, 1, key, token, int(ttl * 1000))
+                lease.lost = not await self.calls.surely(asked)
                 pause = ttl / 3
             except AWAY as problem:
                 pause = min(ttl / 3, LONGEST_PAUSE)  # others may ask for it as soon as Redis is back
@@ -279,10 +284,24 @@ def _client(url: str, answer_within: float = ANSWER_WITHIN) -> "Redis":
     )
 
 
-async def _surely(call: Awaitable[Any]) -> Any:
-    """The answer, or CancelledError at once: redis-py sends through asyncio.wait_for, which on Python 3.11 swallows
-    a cancellation that comes just as it is done, and the task that was to end would go on."""
-    return await asyncio.shield(asyncio.ensure_future(call))
+class _Calls:
+    """What was asked and isn't answered yet, also when nobody waits for the answer any more."""
+
+    def __init__(self) -> None:
+        self.open: set[asyncio.Future[Any]] = set()
+
+    async def surely(self, call: Awaitable[Any]) -> Any:
+        """The answer, or CancelledError at once: redis-py sends through asyncio.wait_for, which on Python 3.11
+        swallows a cancellation that comes just as it is done, and the task that was to end would go on."""
+        asked = asyncio.ensure_future(call)
+        self.open.add(asked)
+        asked.add_done_callback(self.open.discard)
+        return await asyncio.shield(asked)
+
+    async def answered(self) -> None:
+        """Before the client is closed: a call that loses its connection makes another, which nobody would close."""
+        if self.open:
+            await asyncio.wait(self.open, timeout=2 * ANSWER_WITHIN)
 
 
 async def _ping(redis: "Redis") -> None:

@@ -10,4 +10,5 @@ from tests.life.platform import Platform, own_platform
 @pytest.fixture(scope="session")
 async def platform() -> AsyncIterator[Platform]:
     async with own_platform() as started:
+        await started.unhurried()
         yield started

@@ -3,13 +3,15 @@
 import asyncio
 import json
 import os
+import secrets
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -17,10 +19,11 @@ from typing import Any, Self
 
 import aiohttp
 import asyncpg
+from redis.asyncio import Redis
 
 from devpush.adapters.docker import DockerContainers
 from devpush.ports import Container
-from tests.conftest import ROOT, free_port
+from tests.conftest import ROOT
 from tests.gitserver import Origin
 from tests.images import DOCKER_HOST, clear
 from tests.visitor import TOKEN
@@ -69,8 +72,8 @@ class Platform:
     folder: Path
     settings: dict[str, str] = field(default_factory=dict)
     process: asyncio.subprocess.Process | None = None
-    port: int = field(default_factory=free_port)
-    http_port: int = field(default_factory=free_port)
+    port: int = field(default_factory=lambda: own_port())
+    http_port: int = field(default_factory=lambda: own_port())
     installation: str = ""
 
     # The process
@@ -144,6 +147,12 @@ class Platform:
         """The process id of an embedded service."""
         return int((self.folder / "run" / f"{name}.pid").read_text())
 
+    async def unhurried(self) -> None:
+        """Let it not look for pushes by itself: what a test pushes, the test deploys, and nobody a moment earlier."""
+        url = self.settings.get("REDIS_URL") or self._endpoints()["redis_url"]
+        async with Redis.from_url(url) as redis:
+            await redis.set(f"devpush:{self.installation}:lease:job:look for pushes", "a test", ex=3600)
+
     # The command line
 
     async def command(self, *argv: str) -> Ended:
@@ -188,12 +197,15 @@ class Platform:
     # What it knows, and what is on the engine
 
     async def sql(self, query: str, *arguments: object) -> list[Any]:
-        endpoints = json.loads((self.folder / "run" / "endpoints.json").read_text())
-        connection = await asyncpg.connect(endpoints["postgres_dsn"])
+        connection = await asyncpg.connect(self._endpoints()["postgres_dsn"])
         try:
             return list(await connection.fetch(query, *arguments))
         finally:
             await connection.close()
+
+    def _endpoints(self) -> dict[str, str]:
+        found: dict[str, str] = json.loads((self.folder / "run" / "endpoints.json").read_text())
+        return found
 
     async def deployments(self, project: str) -> list[Any]:
         """The project's deployments, oldest first."""
@@ -215,7 +227,7 @@ class Platform:
                     return rows[-1]
             return None
 
-        return await until(ended, f"{project} is stuck: {self.said()[-3000:]}")
+        return await until(ended, f"{project} is stuck: {self.said()[-3000:]}", every=0.2)
 
     async def reaches(self, project: str, state: str, count: int = 1) -> Any:
         """The project's newest deployment, once it is in that state."""
@@ -303,14 +315,13 @@ class App:
 
 @dataclass
 class Operator:
-    """The operator in a browser: signed in by the one-time link that the process has printed."""
+    """The operator in a browser: signed in by a one-time link."""
 
     platform: Platform
     cookies: aiohttp.CookieJar = field(default_factory=lambda: aiohttp.CookieJar(unsafe=True))  # 127.0.0.1 is no name
 
     async def sign_in(self) -> Self:
-        link = (self.platform.folder / "run" / "sign-in-link").read_text().strip()
-        path = link.removeprefix(f"http://localhost:{self.platform.port}")
+        path = (await self.platform.command("sign-in-link")).last.removeprefix(f"http://localhost:{self.platform.port}")
         assert (await self.post(path, page=path)).status == 303
         return self
 
@@ -354,6 +365,15 @@ def new_platform(**settings: str) -> Platform:
     return Platform(folder, dict(settings))
 
 
+def own_port() -> int:
+    """A port below those that the kernel gives to outgoing connections: it stays free over a restart."""
+    while True:
+        port = secrets.choice(range(15_000, 32_000))
+        with closing(socket.socket()) as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+
+
 @cache
 def base_image() -> str:
     """What the quickstart would choose: BASE_IMAGE, or the official images, or one of this system's packages."""
@@ -383,7 +403,9 @@ async def _get(url: str, host: str) -> Answer:
         aiohttp.ClientSession(timeout=TIMEOUT) as client,
         client.get(url, headers={"Host": host}, allow_redirects=False) as answer,
     ):
-        return Answer(answer.status, await answer.text(errors="replace"), answer.headers.get("X-Devpush-Deployment", ""))
+        return Answer(
+            answer.status, await answer.text(errors="replace"), answer.headers.get("X-Devpush-Deployment", "")
+        )
 
 
 @dataclass

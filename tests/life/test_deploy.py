@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.gitserver import GitServer, Origin
-from tests.life.platform import App, Ended, Operator, Platform, app, own_platform, repository, until
+from tests.life.platform import App, Ended, Operator, Platform, app, new_platform, own_platform, repository, until
 
 pytestmark = pytest.mark.integration
 
@@ -76,9 +76,23 @@ print("the end of the flood")'"""
 # What goes wrong
 
 
+async def test_a_port_in_use_is_told_before_anything_is_started(platform: Platform) -> None:
+    late = new_platform()
+    late.port = platform.port
+    try:
+        await late.begin()
+        assert late.process
+        assert await late.process.wait() == 1
+        assert "Please stop what uses it, or set another PORT." in late.said()
+        assert "Traceback" not in late.said()
+        assert "is up" not in late.said()
+    finally:
+        await late.clear()
+
+
 @dataclass(frozen=True)
 class Wrong:
-    """What is pushed or typed after a first version serves, and what a person reads then."""
+    """What is pushed (or nothing), and typed, after a first version serves, and what a person reads then."""
 
     says: tuple[str, ...]
     files: Mapping[str, str | bytes] = field(default_factory=lambda: app("two"))
@@ -88,7 +102,7 @@ class Wrong:
 FORKS = "i=0; while [ $i -lt 3000 ]; do sleep 60 & i=$((i+1)); done"
 HOG = "hog = b'x' * (2 << 30)"
 WRONG = {
-    "no-branch": Wrong(("No environment takes the branch nowhere",), options=("--branch", "nowhere")),
+    "no-branch": Wrong(("No environment takes the branch nowhere",), {}, ("--branch", "nowhere")),
     "no-root": Wrong(("There is no folder nowhere in commit",), options=("--root", "nowhere")),
     "no-start": Wrong(("There is no start command.",), options=("--start", "")),
     "build-fails": Wrong(
@@ -96,12 +110,13 @@ WRONG = {
         options=("--build", "echo almost; exit 3"),
     ),
     "build-hangs": Wrong(
-        ("The deployment took longer than 60 seconds and was stopped while building.",),
+        ("The deployment took longer than 45 seconds and was stopped while building.",),
         options=("--build", "sleep 600"),
     ),
     "build-forks": Wrong(("The build command", "exited with code 2.", "fork"), options=("--build", FORKS)),
     "build-hogs": Wrong(
-        ("used more than its 512 MB of memory.", "Raise the project's memory"), options=("--build", f'python3 -c "{HOG}"')
+        ("used more than its 512 MB of memory.", "Raise the project's memory"),
+        options=("--build", f'python3 -c "{HOG}"'),
     ),
     "app-exits": Wrong(
         ("The app exited with code 1 before it answered on port 8000.", "no database"),
@@ -118,7 +133,8 @@ WRONG = {
 
 @pytest.fixture(scope="module")
 async def failing(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Platform]:
-    async with own_platform(JOB_TIMEOUT="60", MAX_CONCURRENT_DEPLOYMENTS="8") as platform:
+    async with own_platform(JOB_TIMEOUT="45", MAX_CONCURRENT_DEPLOYMENTS="8") as platform:
+        await platform.unhurried()
         yield platform
 
 
@@ -131,7 +147,8 @@ async def wrong(failing: Platform, tmp_path_factory: pytest.TempPathFactory) -> 
         origin = repository(folder, name)
         async with some:
             before = await failing.live(origin.path)
-        origin.commit(what.files)
+        if what.files:
+            origin.commit(what.files)
         if name != "build-hangs":
             await some.acquire()
         try:
@@ -157,9 +174,7 @@ async def test_what_goes_wrong_is_told_and_what_served_serves(
     await failing.settled(name)
 
 
-async def test_a_new_project_that_can_not_be_is_refused_and_nothing_is_made(
-    platform: Platform, tmp_path: Path
-) -> None:
+async def test_a_new_project_that_can_not_be_is_refused_and_nothing_is_made(platform: Platform, tmp_path: Path) -> None:
     good = repository(tmp_path, "refused")
     Origin.make(tmp_path / "empty.git")
     (tmp_path / "plain").mkdir()
@@ -271,7 +286,9 @@ async def test_two_installations_on_one_engine_leave_each_other_alone(platform: 
         [here], [there] = await platform.containers("twin"), await other.containers("twin")
         assert here.id != there.id
         assert here.address != there.address
-        assert not {found.id for found in await platform.containers()} & {found.id for found in await other.containers()}
+        assert not {found.id for found in await platform.containers()} & {
+            found.id for found in await other.containers()
+        }
         async with platform.engine() as engine:
             assert await engine.inspect(there.name) is None
             await engine.remove(there.name)

@@ -2,11 +2,11 @@
 
 import asyncio
 import json
-import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from cryptography.fernet import Fernet
@@ -93,7 +93,7 @@ async def test_an_app_reaches_nothing_of_ours_and_nobody_else(platform: Platform
     ports = [platform.port, *(int(path.read_text()) for path in (platform.folder / "run").glob("*.port"))]
     assert len(ports) >= 3
     ours = [[host, port] for host in ("127.0.0.1", "") for port in ports]  # "" becomes the bridge's gateway
-    targets = [*ours, [other.address, 8000], [other.name, 8000], ["169.254.169.254", 80]]
+    targets = [*ours, [other.address, 8000], [other.name, 8000]]
     paths = [str(platform.folder), str(Path(__file__)), "/var/lib/docker"]
     said = await python(platform, "curious", LOOK_AROUND.format(targets=json.dumps(targets), paths=paths))
     seen = json.loads(said)
@@ -309,7 +309,8 @@ async def _saved(engine: DockerContainers, names: list[str]) -> list[str]:
     """Secrets in what `docker save` gives: every layer's files, none compressed."""
     found: set[str] = set()
     before = b""
-    async with engine.engine.stream("images/get", params={"names": names[0]}) as answer:
+    query = "&".join(f"names={quote(name)}" for name in names)
+    async with engine.engine.stream(f"images/get?{query}") as answer:
         async for piece in answer.content.iter_chunked(1 << 20):
             found |= {secret for secret in (VARIABLE, TOKEN) if secret.encode() in before + piece}
             before = piece[-64:]
