@@ -140,6 +140,24 @@ start_docker() {
   return 1
 }
 
+# The firewall: what apps and builds may not reach. Bridges keep them apart from each other and from loopback; this keeps
+# them from the cloud's metadata address and from whatever this machine binds to all its addresses.
+
+APPS=10.204.0.0/14 # devpush/deploy/plan.py: POOL
+
+ensure_firewall() {
+  if ! command -v iptables >/dev/null && ! [ -x /usr/sbin/iptables ]; then
+    say "  · iptables is not installed: apps can reach the metadata address and this machine's open ports."
+    return 0
+  fi
+  # Docker runs what is in DOCKER-USER before its own rules, and leaves it alone.
+  rule DOCKER-USER -s "$APPS" -d 169.254.0.0/16 -j REJECT
+  rule INPUT -s "$APPS" -p tcp -m conntrack --ctstate NEW -m multiport ! --dports 80,443 -j REJECT
+  rule INPUT -s "$APPS" -p udp -m conntrack --ctstate NEW -j REJECT
+}
+
+rule() { as_root env PATH="$PATH:/usr/sbin" iptables -C "$@" 2>/dev/null || as_root env PATH="$PATH:/usr/sbin" iptables -I "$@"; }
+
 # The virtual environment
 
 # ensure_venv file...: .venv with exactly what these lock files say; nothing to do while they are the same.

@@ -22,6 +22,7 @@ main() {
   [ "${1:-}" != --stop ] || { stop_all && exit; }
   say "Preparing"
   ensure_docker
+  ensure_firewall
   need git git
   ensure_venv requirements.lock
   find_data_dir

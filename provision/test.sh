@@ -102,6 +102,7 @@ tests() {
 
 prepare_engine() {
   ensure_docker
+  ensure_firewall
   ensure_ca_bundle
   ensure_base_image
 }

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -93,9 +94,11 @@ async def test_an_app_reaches_nothing_of_ours_and_nobody_else(platform: Platform
     ports = [platform.port, *(int(path.read_text()) for path in (platform.folder / "run").glob("*.port"))]
     assert len(ports) >= 3
     ours = [[host, port] for host in ("127.0.0.1", "") for port in ports]  # "" becomes the bridge's gateway
-    targets = [*ours, [other.address, 8000], [other.name, 8000]]
     paths = [str(platform.folder), str(Path(__file__)), "/var/lib/docker"]
-    said = await python(platform, "curious", LOOK_AROUND.format(targets=json.dumps(targets), paths=paths))
+    with socket.create_server(("0.0.0.0", 0)) as careless:  # a program of this machine that listens everywhere
+        elsewhere = [["", careless.getsockname()[1]], ["169.254.169.254", 80]]
+        targets = [*ours, *elsewhere, [other.address, 8000], [other.name, 8000]]
+        said = await python(platform, "curious", LOOK_AROUND.format(targets=json.dumps(targets), paths=paths))
     seen = json.loads(said)
     assert seen["reached"] == []
     assert seen["sockets"] == []

@@ -81,3 +81,7 @@ def test_runners_are_complete() -> None:
         assert {"title", "base_images", "start"} <= said.keys(), toml
         assert (toml.parent / "Dockerfile").read_text().lstrip("#").strip()
         assert list((toml.parent / "example").iterdir())
+
+
+def test_the_firewall_is_about_the_addresses_that_apps_get() -> None:
+    assert f"APPS={plan.POOL} " in (ROOT / "provision/lib.sh").read_text()
