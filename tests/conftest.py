@@ -2,12 +2,14 @@
 
 import asyncio
 import contextvars
+import os
 import shutil
+import signal
 import socket
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -16,6 +18,10 @@ import asyncpg
 import pytest
 from aerich import Command
 from cryptography.fernet import Fernet
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
 from tortoise.context import TortoiseContext
 
 from devpush.local import Endpoints, Local
@@ -23,11 +29,16 @@ from devpush.models import database
 from devpush.models.secret import use_keys
 from devpush.settings import Settings
 from tests.fakes import FakeWorld, fake_world
+from tests.patience import until
 
 ROOT = Path(__file__).resolve().parent.parent
 KEY = Fernet.generate_key().decode()
 TEMPLATE = "template_migrated"
 _numbers = count(1)
+
+# How long an example takes says nothing about our code on a machine that has other work.
+hypothesis_settings.register_profile("steady", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.load_profile("steady")
 
 
 @pytest.fixture(scope="session")
@@ -81,6 +92,15 @@ async def db(template: "Template") -> AsyncIterator[str]:
 
 
 @pytest.fixture
+async def killing(services: Endpoints, services_dir: Path) -> AsyncIterator["Killing"]:
+    """May kill what all tests share. Ask for it first: at its end everything answers again, whatever the test did."""
+    killing = Killing(services, services_dir / "run")
+    yield killing
+    for name in killing.killed:
+        await killing.back(name)
+
+
+@pytest.fixture
 async def redis_url(services: Endpoints) -> str:
     """The address of the real Valkey. Tests share it: use names of your own, or expect a flush."""
     return str(services.redis_url)
@@ -103,6 +123,39 @@ def settings(tmp_path: Path) -> Settings:
 def world(settings: Settings) -> FakeWorld:
     """A world of fakes."""
     return fake_world(settings)
+
+
+@dataclass
+class Killing:
+    """kill -9 for embedded services; whoever supervises them starts them again."""
+
+    services: Endpoints
+    run: Path
+    killed: dict[str, int] = field(default_factory=dict)
+
+    def kill(self, name: str) -> None:
+        self.killed[name] = self.pid(name)
+        os.kill(self.killed[name], signal.SIGKILL)
+
+    async def back(self, name: str) -> None:
+        """Until another process has taken its place and has done some work."""
+        await until(lambda: self._works(name))
+
+    def pid(self, name: str) -> int:
+        return int((self.run / f"{name}.pid").read_text())
+
+    async def _works(self, name: str) -> bool:
+        try:
+            if self.pid(name) == self.killed[name]:
+                return False
+            if name == "postgres":
+                await execute(str(self.services.postgres_dsn), "CREATE TEMPORARY TABLE work AS SELECT 1")
+            else:
+                async with Redis.from_url(str(self.services.redis_url)) as redis:
+                    await redis.ping()
+        except (OSError, ValueError, RedisError, asyncpg.PostgresError):
+            return False
+        return True
 
 
 @dataclass

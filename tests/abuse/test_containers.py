@@ -9,6 +9,7 @@ import pytest
 from devpush.adapters.docker import DockerContainers
 from devpush.ports import ContainerSpec, Exit, Limits
 from tests.images import own_engine, own_network, small_image
+from tests.patience import until
 
 pytestmark = [pytest.mark.integration, pytest.mark.abuse]
 
@@ -119,9 +120,7 @@ async def test_no_container_reaches_another(engine: DockerContainers, spec: Cont
         seen = await engine.inspect(container)
         assert seen
         assert seen.address
-        async with asyncio.timeout(5):
-            while not await reached(seen.address):
-                await asyncio.sleep(0.02)
+        await until(lambda address=seen.address: reached(address))  # type: ignore[misc]  # mypy can't infer it
         for target in (seen.address, seen.name):
             code, said = await sh(engine, mallory, f"nc -w 1 {target} 8000 </dev/null")
             assert code.code != 0, f"{name}: {said}"

@@ -92,7 +92,7 @@ def test_names_on_the_engine_come_from_ids_alone(project: object, deployment: ob
 @given(st.text(min_size=1, max_size=200))
 def test_mirrors_lie_under_their_folder_whatever_the_url(url: str) -> None:
     root = Path("/data")
-    path = GitMirrors(root)._mirror(Repository(url)).path  # noqa: SLF001  # the one place where a URL becomes a path
+    path = GitMirrors(root)._mirror(Repository(url)).path  # the one place where a URL becomes a path
     assert path.resolve().is_relative_to(root.resolve())
 
 

@@ -12,6 +12,7 @@ from devpush.models import Deployment, State
 from tests import cast
 from tests.fakes import Behaviour, FakeWorld, Ran
 from tests.integration.test_rollout import shop, world
+from tests.patience import PATIENCE
 
 __all__ = ["world"]
 pytestmark = pytest.mark.usefixtures("db")
@@ -30,7 +31,7 @@ async def running(world: FakeWorld, limit: int = 2) -> AsyncIterator[Pool]:
 
 
 async def finished(deployment: Deployment) -> Deployment:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(PATIENCE):
         while not (now := await Deployment.get(id=deployment.id)).finished:
             await asyncio.sleep(0.02)
     return now
@@ -48,12 +49,16 @@ async def test_what_is_queued_before_or_after_the_start_is_done(world: FakeWorld
 async def test_no_more_than_the_limit_run_and_teams_take_turns(world: FakeWorld) -> None:
     running_now: list[str] = []
     most = 0
+    two = asyncio.Event()
 
     async def slow(*args: object, **kwargs: object) -> object:
         nonlocal most
         running_now.append("x")
         most = max(most, len(running_now))
-        await asyncio.sleep(0.1)
+        if most == 2:
+            two.set()
+        await two.wait()
+        await asyncio.sleep(0.1)  # time for a third
         running_now.pop()
         return await real(*args, **kwargs)  # type: ignore[arg-type]
 
@@ -89,15 +94,16 @@ async def test_one_that_another_process_holds_is_left_to_it(world: FakeWorld) ->
 
 async def test_cancelling_ends_the_build_at_once(world: FakeWorld) -> None:
     project = await shop(world, build="make")
-    world.containers.behave = lambda _: Behaviour(commands={"make": Ran(seconds=60)})
+    world.containers.behave = lambda _: Behaviour(commands={"make": Ran(seconds=3600)})
     async with running(world) as pool:
         queued = await push.deploy_branch(world, project, "main", by=None)
         while not any(call == "run" for call, _ in world.containers.calls):
             await asyncio.sleep(0.02)
         await push.cancel(world, queued)
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(PATIENCE):
             while pool.tasks or await world.containers.list():
                 await asyncio.sleep(0.02)
+        assert (await Deployment.get(id=queued.id)).state == State.cancelled
 
 
 async def test_draining_takes_nothing_new_and_finishes_what_runs(world: FakeWorld) -> None:
@@ -107,7 +113,7 @@ async def test_draining_takes_nothing_new_and_finishes_what_runs(world: FakeWorl
         first = await push.deploy_branch(world, project, "main", by=None)
         while not pool.tasks:
             await asyncio.sleep(0.01)
-        finishing = asyncio.create_task(pool.finish(10))
+        finishing = asyncio.create_task(pool.finish(PATIENCE))
         await asyncio.sleep(0)
         second = await push.deploy_branch(world, other, "main", by=None)
         assert await finishing == 0
@@ -117,13 +123,14 @@ async def test_draining_takes_nothing_new_and_finishes_what_runs(world: FakeWorl
 
 async def test_what_outlasts_the_wait_is_handed_over(world: FakeWorld) -> None:
     project = await shop(world, build="make")
-    world.containers.behave = lambda _: Behaviour(commands={"make": Ran(seconds=0.5)})
+    world.containers.behave = lambda _: Behaviour(commands={"make": Ran(seconds=3600)})
     queued = await push.deploy_branch(world, project, "main", by=None)
     async with running(world) as pool:
         while not pool.tasks:
             await asyncio.sleep(0.01)
         assert await pool.finish(0.05) == 1
     assert not (await Deployment.get(id=queued.id)).finished
+    world.containers.behave = lambda _: Behaviour()
     async with running(world):
         assert (await finished(queued)).state == State.succeeded
 

@@ -24,6 +24,7 @@ from devpush.web.account import label
 from tests import cast
 from tests.conftest import free_port
 from tests.fakes import FakeMailer, FakeWorld
+from tests.patience import PATIENCE
 from tests.visitor import Visitor, access_file, dashboard
 
 pytestmark = pytest.mark.integration
@@ -46,7 +47,7 @@ async def test_a_mailed_link_signs_in_and_makes_a_team(app: Quart, world: FakeWo
         sent = await ada.post("/auth/sign-in", {"email": " Ada@Example.com "})
         assert sent.status == 200
         assert "Look at your mail" in sent.text
-        message = await asyncio.wait_for(inbox.get(), 5)
+        message = await asyncio.wait_for(inbox.get(), PATIENCE)
 
     assert message["To"] == "ada@example.com"
     assert message["Subject"] == "Sign in to /dev/push"

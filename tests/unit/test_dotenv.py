@@ -1,13 +1,12 @@
 """A pasted .env file gives the variables it means, or names the line that it can't be read at."""
 
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from devpush.errors import Refused
 from devpush.models import dotenv
+from tests.patience import coming_to_an_end
 
 KEYS = st.from_regex(r"\A[a-z_][a-z0-9_]{0,10}\Z")
 VALUES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\r"), max_size=40)
@@ -92,17 +91,16 @@ def test_any_text_is_read_or_refused(text: str) -> None:
     assert all(isinstance(value, str) for value in variables.values())
 
 
-def test_hostile_files_are_refused_in_no_time() -> None:
-    began = time.monotonic()
-    for text in [
-        'A="' + "\\" * 500_000,
-        "A=1" + " #" * 300_000 + "\nB",
-        "A='" + "x\n" * 300_000,
-        "A=1\n" * 200_000,
-    ]:
-        with pytest.raises(Refused):
-            dotenv.parse(text)
-    with pytest.raises(Refused, match="1 MB"):
-        dotenv.parse("#" * 1_048_577)
-    assert len(dotenv.parse("\n".join(f"K{number}=1" for number in range(80_000)))) == 80_000
-    assert time.monotonic() - began < 5
+def test_hostile_files_hold_nobody_up() -> None:
+    with coming_to_an_end():
+        for text in [
+            'A="' + "\\" * 500_000,
+            "A=1" + " #" * 300_000 + "\nB",
+            "A='" + "x\n" * 300_000,
+            "A=1\n" * 200_000,
+        ]:
+            with pytest.raises(Refused):
+                dotenv.parse(text)
+        with pytest.raises(Refused, match="1 MB"):
+            dotenv.parse("#" * 1_048_577)
+        assert len(dotenv.parse("\n".join(f"K{number}=1" for number in range(80_000)))) == 80_000

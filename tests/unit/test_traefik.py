@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from devpush.adapters.traefik import HEADER, TraefikProxy, parsed, rendered, rendered_platform
 from devpush.errors import Unavailable
 from devpush.ports import Route, RouteTable
+from tests.patience import PATIENCE
 
 PROJECT = "0b9c6a34-2f4e-4b43-9d5a-3c1f2e7a9b10"
 ONE, TWO = (str(UUID(int=number)) for number in (1, 2))
@@ -197,7 +198,7 @@ async def test_looking_never_leads_away_from_traefik(proxy: TraefikProxy, path: 
 async def test_only_a_right_answer_of_the_right_deployment_counts(proxy: TraefikProxy) -> None:
     answers = [(404, ""), (200, TWO), (502, ONE), (503, ONE), (None, ""), (500, ONE)]
     async with answering(answers) as (proxy.entrypoint, asked):
-        assert await proxy.seen("a.localhost", "/up?x=1", ONE, timeout=5)
+        assert await proxy.seen("a.localhost", "/up?x=1", ONE, timeout=PATIENCE)
     assert len(asked) == len(answers)
     assert all(b"GET /up?x=1 HTTP/1.1\r\nHost: a.localhost\r\n" in question for question in asked)
 
