@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -21,6 +22,9 @@ SUBJECTS: dict[str, tuple[str, Callable[[Stage], Awaitable[list[Figure]]]]] = {
 
 async def main(wanted: Sequence[str]) -> None:
     """Each subject has a platform of its own: none measures what another left behind."""
+    task = asyncio.current_task()
+    assert task
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)  # clear up, whoever ends us
     if unknown := set(wanted) - set(SUBJECTS):
         sys.exit(f"There is no {', '.join(sorted(unknown))}. Subjects: {', '.join(SUBJECTS)}.")
     for name in wanted or SUBJECTS:

@@ -39,7 +39,8 @@ START = "python main.py"
 
 DEPENDENCIES = (
     "flask", "gunicorn", "pandas", "numpy", "requests", "sqlalchemy", "pydantic", "click", "rich", "httpx", "pyyaml",
-    "python-dotenv", "marshmallow", "markdown", "beautifulsoup4", "openpyxl", "tenacity", "cachetools", "orjson", "tabulate",
+    "python-dotenv", "marshmallow", "markdown", "beautifulsoup4", "openpyxl", "tenacity", "cachetools", "orjson",
+    "tabulate",
 )  # fmt: skip
 WITH_PANDAS = '''"""A Flask app that needs much to start."""
 

@@ -31,13 +31,14 @@ async def run(stage: Stage) -> list[Figure]:
         origin.commit(apps.minimal(f"v{number}"))
         await stage.deploy("idle")
         await stage.platform.finished("idle", count=number + 1)
-    await stage.rest("idle")
+    await stage.rest()
     await asyncio.sleep(SETTLE)
     assert stage.platform.process
     pid = stage.platform.process.pid
     memory, cpu = pss(pid), await busy(pid, SECONDS)
     with_streams, cpu_with_streams = await _with_streams(stage, pid)
-    beside = sum(pss(child) for name in ("postgres", "valkey", "traefik") for child in family(stage.platform.child(name)))
+    services = [stage.platform.child(name) for name in ("postgres", "valkey", "traefik")]
+    beside = sum(pss(child) for service in services for child in family(service))
     return [
         at_most(f"memory (PSS) after {DEPLOYS} deploys", memory, 110, "MB", floor=await asyncio.to_thread(_floor)),
         at_most(f"CPU over {SECONDS} s", cpu, 1, "%"),

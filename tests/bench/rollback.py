@@ -37,7 +37,8 @@ async def _rolled_back(
     await stage.platform.live(origin.path, *options)
     origin.commit(newer)
     await stage.platform.live(origin.path)
-    old, new = [str(row["id"]) for row in await stage.platform.deployments(project)]
+    rows = await stage.platform.deployments(project)
+    old, new = str(rows[0]["id"]), str(rows[-1]["id"])
     took = []
     for number in range(ROUNDS):
         target = new if number % 2 else old
@@ -50,14 +51,14 @@ async def _rolled_back(
 
 async def _restarts(stage: Stage, project: str) -> float:
     """The floor: `docker start` of the same kind of container until it answers at its address."""
-    await stage.rest(project)
+    await stage.rest()
     [stopped] = [found for found in await stage.platform.containers(project) if found.state != "running"]
     took = []
     async with stage.platform.engine() as engine:
         for _ in range(3):
             began = asyncio.get_running_loop().time()
             await engine.start(stopped.name)
-            await stage.first_answer(f"http://{stopped.address}:8000/", "", lambda _: True)
+            await stage.first_answer(f"http://{stopped.address}:8000/", lambda _: True)
             took.append(asyncio.get_running_loop().time() - began)
             await stage.platform.settled(project)  # the sweep stops it again
     return statistics.median(took)
@@ -101,7 +102,7 @@ class Load:
 async def _under_load(stage: Stage, origin: Origin, project: str) -> list[Figure]:
     load, ending = Load(f"http://127.0.0.1:{stage.platform.http_port}", f"{project}.localhost"), asyncio.Event()
     running = asyncio.create_task(load.run(ending))
-    done = 2
+    done = len(await stage.platform.deployments(project))
     try:
         for number in range(DEPLOYS):
             origin.commit(apps.minimal(f"swap {number}"))
@@ -109,7 +110,7 @@ async def _under_load(stage: Stage, origin: Origin, project: str) -> list[Figure
             done += 1
             await stage.platform.finished(project, count=done)
         with suppress(TimeoutError):
-            await asyncio.wait_for(stage.rest(project), 60)
+            await asyncio.wait_for(stage.rest(), 60)
     finally:
         ending.set()
         await running

@@ -6,7 +6,7 @@ from tests.bench.table import Figure, against_floor
 from tests.gitserver import Origin
 from tests.life.platform import repository
 
-ROUNDS = 9
+ROUNDS = 7
 BUILD = "echo built > built.txt"
 """Costs nothing by itself: what a build step adds is what we add."""
 
@@ -33,5 +33,5 @@ async def run(stage: Stage) -> list[Figure]:
 
 
 async def _pushed(stage: Stage, origin: Origin, project: str, number: int) -> float:
-    origin.commit(apps.minimal(f"v{number}"))
-    return await stage.live_after(project, lambda: stage.deploy(project))
+    files = apps.minimal(f"v{number}")
+    return await stage.live_after(project, lambda: stage.deploy(project), pushed=lambda: origin.commit(files))

@@ -4,12 +4,14 @@ import asyncio
 import os
 import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException
 from itertools import count
 from pathlib import Path
 from typing import Self
+from urllib.parse import urlsplit
 
 import aiohttp
 
@@ -24,6 +26,8 @@ from tests.life.platform import Platform, own_platform, until
 EVERY = 0.005
 """Seconds between two looks whether something answers."""
 PATIENCE = 120
+IDLE, LONGEST_WAIT = 0.8, 6.0
+"""The share of the cores that does nothing before something is measured; seconds after which we begin anyway."""
 CSRF = re.compile(r'name="csrf_token" value="([^"]*)"')
 SETTINGS = {"DEFAULT_MEMORY_MB": "1024", "MAX_CONCURRENT_DEPLOYMENTS": "2", "LOG_LEVEL": "WARNING"}
 _numbers = count(1)
@@ -37,7 +41,6 @@ class Stage:
     engine: DockerContainers
     client: aiohttp.ClientSession
     csrf: str = ""
-    floors: list[str] = field(default_factory=list)
 
     # The dashboard
 
@@ -84,43 +87,35 @@ class Stage:
 
     # The clock
 
-    async def live_after(self, project: str, act: Callable[[], Awaitable[object]]) -> float:
-        """Seconds from asking until another deployment than before answers 200 through Traefik."""
-        await self.rest(project)
+    async def live_after(
+        self, project: str, act: Callable[[], Awaitable[object]], *, pushed: Callable[[], object] = lambda: None
+    ) -> float:
+        """Seconds from asking until another deployment than before answers 200 through Traefik. What is pushed is
+        pushed just before: a minute later the platform would have noticed by itself."""
+        await self.rest()
+        await asyncio.to_thread(pushed)
         url, host = f"http://127.0.0.1:{self.platform.http_port}/", f"{project}.localhost"
         before = (await self.platform.get(host)).deployment
         began = time.perf_counter()
-        asking = asyncio.ensure_future(act())
-        answered = await self.first_answer(url, host, lambda said: said not in ("", before), asking)
-        await asking
-        return answered - began
+        watching = asyncio.create_task(self.first_answer(url, lambda said: said not in ("", before), host))
+        await act()
+        return await watching - began
 
-    async def first_answer(
-        self, url: str, host: str, wanted: Callable[[str], bool], asking: "asyncio.Future[object] | None" = None
-    ) -> float:
+    async def first_answer(self, url: str, wanted: Callable[[str], bool], host: str = "") -> float:
         """When the first 200 came of the deployment that is wanted."""
-        headers = {"Host": host} if host else {}
-        async with asyncio.timeout(PATIENCE), aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as client:
-            while True:
-                if asking and asking.done():
-                    asking.result()  # its failure is ours
-                with suppress(aiohttp.ClientError, OSError):
-                    async with client.get(url, headers=headers) as answer:
-                        await answer.read()
-                        if answer.status == 200 and wanted(answer.headers.get("X-Devpush-Deployment", "")):
-                            return time.perf_counter()
-                await asyncio.sleep(EVERY)
+        return await asyncio.to_thread(_look, url, {"Host": host} if host else {}, wanted)
 
-    async def rest(self, project: str) -> None:
-        """Until nothing of the last act goes on: the one before is stopped, build containers are removed."""
+    async def rest(self) -> None:
+        """Until nothing of the last act goes on: what served before is stopped, build containers are removed."""
 
         async def at_rest() -> bool:
-            found = await self.platform.containers(project)
+            found = await self.platform.containers()
             return all(each.labels.get("devpush.kind") == "app" for each in found)
 
-        await self.platform.settled(project)
-        await until(at_rest, f"{project} does not come to rest", every=0.2)
-        await asyncio.sleep(0.3)
+        for row in await self.platform.sql("SELECT slug FROM project"):
+            await self.platform.settled(row["slug"])
+        await until(at_rest, "the platform does not come to rest", every=0.2)
+        await quiet()
 
     async def log_of(self, deployment: str) -> list[str]:
         """What its build said."""
@@ -149,16 +144,16 @@ class Stage:
             "HostConfig": {"Binds": [f"{origin.path}:/origin.git:ro"], "Init": True},
         }
         ask = self.engine.engine.ask
+        await quiet()
         began = time.perf_counter()
         await ask("containers/create", "POST", params={"name": name}, body=body)
         try:
             await ask(f"containers/{name}/start", "POST")
             inspected = await ask(f"containers/{name}/json")
             address = inspected["NetworkSettings"]["IPAddress"]
-            return await self.first_answer(f"http://{address}:{APP_PORT}/", "", lambda _: True) - began
+            return await self.first_answer(f"http://{address}:{APP_PORT}/", lambda _: True) - began
         finally:
             await self.engine.remove(name)
-            await asyncio.sleep(0.3)
 
 
 @asynccontextmanager
@@ -173,11 +168,47 @@ async def stage() -> AsyncIterator[Stage]:
         yield await Stage(platform, engine, client).sign_in()
 
 
+async def quiet() -> None:
+    """Until the machine's cores are idle for half a second, or won't be: then the figures are worse, and so is the
+    floor."""
+    ends = time.monotonic() + LONGEST_WAIT
+    share = 0.0
+    while share < IDLE and time.monotonic() < ends:
+        before = _processor_time()
+        await asyncio.sleep(0.5)
+        idle, all_ = (now - then for now, then in zip(_processor_time(), before, strict=True))
+        share = idle / max(all_, 1)
+
+
+def _processor_time() -> tuple[int, int]:
+    """Ticks of all cores since the start: idle, and altogether."""
+    ticks = [int(word) for word in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]]
+    return ticks[3], sum(ticks)
+
+
 def repositories(stage: Stage) -> Path:
     """A folder for them, gone with the platform."""
     folder = stage.platform.folder / "origins"
     folder.mkdir(exist_ok=True)
     return folder
+
+
+def _look(url: str, headers: Mapping[str, str], wanted: Callable[[str], bool]) -> float:
+    """Look until it is there, on one connection and with little work: the cores belong to what is measured."""
+    address = urlsplit(url)
+    connection = HTTPConnection(str(address.hostname), address.port, timeout=5)
+    ends = time.monotonic() + PATIENCE
+    while time.monotonic() < ends:
+        try:
+            connection.request("GET", address.path, headers=dict(headers))
+            answer = connection.getresponse()
+            answer.read()
+            if answer.status == 200 and wanted(answer.headers.get("X-Devpush-Deployment", "")):
+                return time.perf_counter()
+        except (HTTPException, OSError):
+            connection.close()
+        time.sleep(EVERY)
+    raise TimeoutError(f"{url} {dict(headers)} never answered as wanted")
 
 
 def _id(location: str) -> str:

@@ -30,8 +30,8 @@ def against_floor(name: str, seconds: Sequence[float], floor: Sequence[float], t
     ratio = figure / least
     return Figure(
         name,
-        f"{milliseconds(figure)} ({milliseconds(min(seconds))} – {milliseconds(max(seconds))})",
-        milliseconds(least),
+        _spread(seconds),
+        _spread(floor),
         f"{ratio:.2f}",
         f"≤ {times} ×",
         ratio <= times,
@@ -52,12 +52,14 @@ def at_most(name: str, value: float, most: float, unit: str, *, floor: float | N
 
 def at_least(name: str, value: float, least: float, unit: str, *, floor: float) -> Figure:
     """A rate that must be reached; here the floor is a trivial page, which nothing can be faster than."""
-    met = value >= least
-    return Figure(name, f"{value:.0f} {unit}", f"{floor:.0f} {unit}", f"{value / floor:.2f}", f"≥ {least:g} {unit}", met)
+    figures = (f"{value:.0f} {unit}", f"{floor:.0f} {unit}", f"{value / floor:.2f}", f"≥ {least:g} {unit}")
+    return Figure(name, *figures, value >= least)
 
 
-def milliseconds(seconds: float) -> str:
-    return f"{seconds * 1000:.0f} ms"
+def _spread(seconds: Sequence[float]) -> str:
+    """The median, and from where to where."""
+    least, half, most = (value * 1000 for value in (min(seconds), statistics.median(seconds), max(seconds)))
+    return f"{half:.0f} ms ({least:.0f} – {most:.0f})"
 
 
 def show(title: str, figures: Sequence[Figure]) -> None:
