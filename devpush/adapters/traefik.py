@@ -29,8 +29,9 @@ ENTRY_POINTS = ["web"]
 OVER_ALL = 1_000_000
 """The dashboard's priority; a project's routes have their rule's length."""
 NOT_THE_APP = {502, 503, 504}
-LOOK_EVERY = 0.01
-"""Seconds between two looks for a new route, which takes some 60 ms to appear."""
+FIRST_LOOK, LOOK_EVERY = 0.04, 0.01
+"""Seconds until we look for a new route, which takes some 60 ms to appear, and between two looks: each look is a request
+in the log of whichever app answers."""
 
 T = TypeVar("T")
 
@@ -76,6 +77,7 @@ class TraefikProxy:
         watch = _Watch(target, host, deployment)
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout), _client(None) as client:
+                await asyncio.sleep(FIRST_LOOK)
                 while not await watch.look(client):
                     await asyncio.sleep(LOOK_EVERY)
         if not watch.connected:
