@@ -30,8 +30,8 @@ OVER_ALL = 1_000_000
 """The dashboard's priority; a project's routes have their rule's length."""
 NOT_THE_APP = {502, 503, 504}
 FIRST_LOOK, LOOK_EVERY = 0.04, 0.01
-"""Seconds until we look for a new route, which takes some 60 ms to appear, and between two looks: each look is a request
-in the log of whichever app answers."""
+"""Seconds until we look for a new route, which takes some 60 ms to appear, and between two looks: each look is a
+request in the log of whichever app answers."""
 
 T = TypeVar("T")
 

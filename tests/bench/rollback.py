@@ -1,6 +1,7 @@
 """Back to the version before: how soon it answers; and whether anybody who is connected notices a swap."""
 
 import asyncio
+import json
 import statistics
 from collections import Counter
 from contextlib import suppress
@@ -45,23 +46,9 @@ async def _rolled_back(
         took.append(await stage.live_after(project, lambda id=target: stage.roll_back(project, id)) * 1000)  # type: ignore[misc]
     most = f" (at most {max(took):.0f})"
     what = "minimal app" if project == "small" else "bundled example"
-    floor = await _restarts(stage, project)
+    image, start = rows[0]["image"], json.loads(rows[0]["config"])["start"]
+    floor = statistics.median([await stage.restart_floor(image, start) for _ in range(3)])
     return [at_most(f"rollback, {what}", statistics.median(took), 500, "ms", floor=floor * 1000, note=most)]
-
-
-async def _restarts(stage: Stage, project: str) -> float:
-    """The floor: `docker start` of the same kind of container until it answers at its address."""
-    await stage.rest()
-    [stopped] = [found for found in await stage.platform.containers(project) if found.state != "running"]
-    took = []
-    async with stage.platform.engine() as engine:
-        for _ in range(3):
-            began = asyncio.get_running_loop().time()
-            await engine.start(stopped.name)
-            await stage.first_answer(f"http://{stopped.address}:8000/", lambda _: True)
-            took.append(asyncio.get_running_loop().time() - began)
-            await stage.platform.settled(project)  # the sweep stops it again
-    return statistics.median(took)
 
 
 # Under load
