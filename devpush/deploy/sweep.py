@@ -90,7 +90,7 @@ class Sweeper:
     async def _look_at(self, event: ContainerEvent) -> None:
         if event.action == "die" and event.labels.get(plan.KIND) == "app":
             await self._died(event)
-        if event.action in ("die", "start", "oom", "destroy"):
+        if event.action in ("die", "oom", "destroy"):
             self.world.jobs.sweep_soon()
         if event.action == "die":
             asyncio.get_running_loop().call_later(LOOK_AGAIN, self.world.jobs.sweep_soon)

@@ -23,6 +23,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 from uuid import UUID
 
 from jinja2 import Environment, FileSystemLoader
+from markupsafe import Markup
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
 HOME = Path(__file__).resolve().parents[2]
@@ -443,6 +444,7 @@ def jinja() -> Environment:
         "url_for": lambda endpoint, **given: f"/{endpoint}?{urlencode(given)}" if given else f"/{endpoint}",
         "asset": lambda path: f"/static/{path}",
         "app_name": "/dev/push",
+        "deployment_row": lambda row: Markup(made.get_template("deployments/_row.html").render(deployment=row)),
     }
     made.filters |= {
         "ansi": ansi,

@@ -481,3 +481,14 @@ async def test_environments_that_were_taken_away_leave_their_deployments_readabl
     assert (page.status, "Removed environment" in page.text) == (200, True)
     for act in ("rollback", "promotion"):
         assert (await visitor.get(f"/projects/{project.slug}/deployments/{deployment.id}/{act}")).status == 422
+
+
+async def test_a_row_is_drawn_anew_when_what_it_shows_has_changed(app: Quart) -> None:
+    visitor, project = await alice(app), await cast.project()
+    deployment = await cast.deployment(project, state=State.succeeded, finished_at=datetime.now(UTC))
+    path = f"/projects/{project.slug}/deployments"
+    assert "Change it" in plain(await visitor.get(path))
+    await Deployment.filter(id=deployment.id).update(commit_message="Another title")
+    shown = plain(await visitor.get(path))
+    assert "Another title" in shown
+    assert "Change it" not in shown
