@@ -1,5 +1,17 @@
 """What can go wrong, and who should hear of it: the class says what we do, the text is a sentence for a person."""
 
+import asyncpg
+
+DATABASE_AWAY = (
+    OSError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # what a connection that is cut off in the middle of a query may say
+)
+"""What asyncpg throws while PostgreSQL can't be reached, or has just gone: trying again later is right."""
+
 
 class BadSettings(Exception):
     """The operator must change the environment or the machine before we can start."""

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import asyncpg
 
-from devpush.errors import Unavailable
+from devpush.errors import DATABASE_AWAY, Unavailable
 from devpush.ports import LogLine, NewLine, Source
 
 ANSWER_WITHIN = 15.0
@@ -17,15 +17,6 @@ MOST_LINES = 10_000
 ONE_AT_A_TIME = 0x6C6F67
 """The key of an advisory lock. Without it a batch could be seen after one with higher ids, and who asks for
 everything after the last id would never see it."""
-AWAY = (
-    OSError,
-    TimeoutError,
-    asyncpg.InterfaceError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.InsufficientResourcesError,
-)
-
 APPEND = """
 INSERT INTO log_line (project_id, deployment_id, at, source, stream, text, level)
 SELECT project, deployment, at, source, stream, text, level
@@ -55,7 +46,7 @@ class LogTable:
     async def __aexit__(self, *_: object) -> None:
         try:
             await self.pool.close()
-        except AWAY:
+        except DATABASE_AWAY:
             self.pool.terminate()
 
     async def append(self, lines: Sequence[NewLine], *, cursors: Mapping[str, str] | None = None) -> list[LogLine]:
@@ -178,7 +169,7 @@ class _Question:
 async def _answering() -> AsyncIterator[None]:
     try:
         yield
-    except AWAY as problem:
+    except DATABASE_AWAY as problem:
         raise Unavailable(f"PostgreSQL doesn't answer: {problem or type(problem).__name__}") from problem
 
 

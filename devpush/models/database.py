@@ -4,20 +4,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
-import asyncpg
 from aerich import Command
 from tortoise.exceptions import DBConnectionError
 from tortoise.queryset import QuerySet
 
-AWAY = (
-    DBConnectionError,
-    OSError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.InsufficientResourcesError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,  # what a connection that is cut off in the middle of a query may say
-)
+from devpush.errors import DATABASE_AWAY
+
+AWAY = (DBConnectionError, *DATABASE_AWAY)
 """What is raised while PostgreSQL can't be reached, or has just gone: trying again later is right."""
 MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
 

@@ -29,6 +29,8 @@ PATIENCE = 120
 IDLE, LONGEST_WAIT = 0.8, 6.0
 """The share of the cores that does nothing before something is measured; seconds after which we begin anyway."""
 CSRF = re.compile(r'name="csrf_token" value="([^"]*)"')
+ISOLATION = ("NetworkMode", "SecurityOpt", "CapDrop", "Memory", "MemorySwap", "CpuPeriod", "CpuQuota", "PidsLimit",
+             "Ulimits", "LogConfig", "IpcMode", "CgroupnsMode")  # fmt: skip
 SETTINGS = {"DEFAULT_MEMORY_MB": "1024", "MAX_CONCURRENT_DEPLOYMENTS": "2", "LOG_LEVEL": "WARNING"}
 _numbers = count(1)
 
@@ -130,13 +132,19 @@ class Stage:
         chosen = settings.read(self.platform.environment())
         return await runners.image(chosen, self.engine, slug, print)
 
-    async def floor(self, image: str, origin: Origin, start: str) -> float:
+    async def floor(self, image: str, origin: Origin, start: str, *, beside: str = "") -> float:
         """Seconds that `docker run` of the image takes until the app answers 200 at the container's address: it
-        clones the newest commit of the same repository, and starts the app. No limits, no proxy, no record of it."""
+        clones the newest commit of the same repository, and starts the app. No limits, no proxy, no record of it.
+        With `beside` (a project) as isolated as that project's apps: on their network, and with limits."""
+        isolation: dict[str, object] = {}
+        if beside:
+            [app] = [found for found in await self.platform.containers(beside) if found.state == "running"]
+            host = (await self.engine.engine.ask(f"containers/{app.id}/json"))["HostConfig"]
+            isolation = {name: host[name] for name in ISOLATION}
         script = f"git clone --quiet --depth 1 file:///origin.git /tmp/clone && cd /tmp/clone && exec {start}"
         await quiet()
         began = time.perf_counter()
-        name = await self._create(image, script, f"{origin.path}:/origin.git:ro")
+        name = await self._create(image, script, f"{origin.path}:/origin.git:ro", **isolation)
         try:
             return await self._started(name) - began
         finally:
@@ -154,7 +162,7 @@ class Stage:
         finally:
             await self.engine.remove(name)
 
-    async def _create(self, image: str, script: str, *binds: str) -> str:
+    async def _create(self, image: str, script: str, *binds: str, **isolation: object) -> str:
         name = f"{self.engine.prefix}floor-{next(_numbers)}"
         body = {
             "Image": image,
@@ -162,7 +170,7 @@ class Stage:
             "User": str(os.getuid()),  # git clones only what belongs to its user
             "Env": [f"PORT={APP_PORT}", "HOME=/tmp"],
             "Labels": self.engine._labels({}),
-            "HostConfig": {"Binds": binds, "Init": True},
+            "HostConfig": {"Binds": binds, "Init": True, **isolation},
         }
         await self.engine.engine.ask("containers/create", "POST", params={"name": name}, body=body)
         return name
@@ -171,7 +179,8 @@ class Stage:
         """When it first answered."""
         await self.engine.engine.ask(f"containers/{name}/start", "POST")
         inspected = await self.engine.engine.ask(f"containers/{name}/json")
-        address = inspected["NetworkSettings"]["IPAddress"]
+        [network] = inspected["NetworkSettings"]["Networks"].values()
+        address = network["IPAddress"]
         return await self.first_answer(f"http://{address}:{APP_PORT}/", lambda _: True)
 
 
