@@ -13,7 +13,7 @@ from tortoise.transactions import in_transaction
 from devpush.deploy import create, detect, push, runners, teardown
 from devpush.deploy.news import tell_project
 from devpush.errors import Refused, Unavailable, WrongKey
-from devpush.models import Alias, Deployment, Environment, Project, Variable, dotenv, reading, rules
+from devpush.models import Alias, Deployment, Environment, Project, dotenv, reading, rules
 from devpush.models.project import PRODUCTION
 from devpush.models.secret import decrypt, encrypt
 from devpush.ports import Repository
@@ -436,6 +436,5 @@ async def _removal(project: Project) -> dict[str, object]:
     labels = await Alias.filter(project_id=project.id, kind__in=("production", "environment")).order_by("label")
     return {
         "deployments": await Deployment.filter(project_id=project.id).count(),
-        "variables": await Variable.filter(project_id=project.id).count(),
         "hostnames": [url(alias.label).split("://")[1] for alias in labels],
     }

@@ -372,7 +372,7 @@ SETTINGS = {
     "forms": {"general": {"name": "Shop"}, "build": BUILD_FORM, "resources": {"cpu": "1", "memory_mb": 512}},
     "presets": PRESETS, "runners": RUNNERS, "branches": ["main", "develop"], "variables": VARIABLES, "environments": ENVIRONMENTS, "redeploy": ROWS[1],
     "repository": "git.example.com/acme/shop",
-    "removal": Thing(deployments=118, variables=3, hostnames=["shop.localhost:8080", "shop-env-staging.localhost:8080"]),
+    "removal": Thing(deployments=118, hostnames=["shop.localhost:8080", "shop-env-staging.localhost:8080"]),
 }  # fmt: skip
 CHANGE = {
     "deployment": ROWS[3], "current": ROWS[1], "environment_name": "Production", "hostnames": ["shop.localhost:8080", "www.shop.example"],
