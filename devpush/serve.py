@@ -24,13 +24,14 @@ from devpush.adapters.mail import mailer
 from devpush.adapters.probe import HttpProbe
 from devpush.adapters.redis import RedisLeases, RedisLive
 from devpush.adapters.traefik import TraefikProxy
+from devpush.deploy import rollback
 from devpush.deploy.shipper import Shipper
 from devpush.errors import BadSettings, Unavailable, WrongKey
 from devpush.jobs import call
 from devpush.jobs.pool import Pool
 from devpush.jobs.schedule import schedule
 from devpush.local import Endpoints, Local
-from devpush.models import Deployment, Installation, SignInLink, User, database
+from devpush.models import Installation, SignInLink, User, database
 from devpush.models.secret import use_keys
 from devpush.ports import Happening, Jobs, World
 from devpush.settings import Settings
@@ -79,7 +80,7 @@ async def serve(settings: Settings) -> None:
 @asynccontextmanager
 async def _working(world: World, pool: Pool, life: Life) -> AsyncIterator[None]:
     """Everything that runs beside the requests."""
-    await Deployment.filter(health="waking").update(health="ok")  # rollbacks that a crash cut off
+    await rollback.forget_cut_off()
     await _write_platform(world)
     scheduler = schedule(world)
     scheduler.start()

@@ -98,9 +98,12 @@ class Builder:
         caches = self.runner.cache_paths if command else ()
         spec = plan.workshop(self.names, self.deployment, step, base, caches)
         making = asyncio.create_task(containers.create(spec))  # while the files are gathered
-        async with source.archive(self.world, tree, entries) as tar:
-            await making
-            await containers.put(spec.name, tar, plan.APP_DIR)
+        try:
+            async with source.archive(self.world, tree, entries) as tar:
+                await making
+                await containers.put(spec.name, tar, plan.APP_DIR)
+        finally:
+            making.cancel()  # it outlives neither a tree that is refused nor a deployment that is cancelled
         if command:
             self.log.system(f"$ {command}")
             await containers.start(spec.name)

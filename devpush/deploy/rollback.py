@@ -73,6 +73,11 @@ async def _wake_up(world: World, deployment: Deployment) -> None:
         raise Refused(f"{deployment.short_id} did not come up again, so nothing was changed. {failure}") from None
 
 
+async def forget_cut_off() -> None:
+    """At start: rollbacks that were cut off have moved nothing; what they woke, the sweep stops again."""
+    await Deployment.filter(health="waking").update(health="ok")
+
+
 async def asleep_again(deployment: Deployment) -> None:
     """It serves by its aliases now, or is stopped by the sweep."""
     await Deployment.filter(id=deployment.id, health="waking").update(health="ok")

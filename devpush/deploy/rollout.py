@@ -69,7 +69,7 @@ class Rollout:
     # The steps
 
     async def begin(self) -> Step:
-        """Nothing is decided here any more: a push that was overtaken was skipped when the newer one came."""
+        """Nothing to decide: a push that was overtaken was skipped when the newer one came (push.queue)."""
         return State.building, {}
 
     async def build(self) -> Step:

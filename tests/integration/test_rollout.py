@@ -321,6 +321,26 @@ async def test_a_rollback_that_does_not_come_up_changes_nothing(world: FakeWorld
     assert world.proxy.hosts()[f"{project.slug}.localhost"] == str(second.id)
 
 
+async def test_a_rollback_cut_off_in_the_middle_leaves_what_serves(world: FakeWorld) -> None:
+    project = await shop(world)
+    first = await pushed(world, project)
+    second = await pushed(world, project, main_py="2")
+    await settled(world)
+    name = Names(world.installation).container(first, "app")
+    world.containers.behave = lambda _: Behaviour(answers=None)  # it starts, and is long in answering
+    task = asyncio.create_task(rollback.roll_back(world, first, by=None))
+    while not world.containers._find(name).running:
+        await asyncio.sleep(0.01)
+    await settled(world)
+    assert world.containers._find(name).running, "the sweep stopped what a rollback was waking"
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    await rollback.forget_cut_off()
+    await settled(world)
+    assert not world.containers._find(name).running
+    assert world.proxy.hosts()[f"{project.slug}.localhost"] == str(second.id)
+
+
 async def test_a_push_that_was_under_way_does_not_undo_a_later_rollback(world: FakeWorld) -> None:
     project = await shop(world)
     first = await pushed(world, project)
