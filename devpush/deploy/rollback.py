@@ -15,6 +15,8 @@ from devpush.models.project import CONFIG
 from devpush.ports import AddressTaken, ImageMissing, World
 
 READY_WITHIN = 60
+STILL_RUNS_EVERY = 0.1
+"""Seconds between two questions to Docker: asked at every look, they take the processor from the app that starts."""
 WORDS = {
     "root_dir": "root directory",
     "install": "install command",
@@ -112,12 +114,14 @@ async def _take_address(deployment: Deployment, address: str) -> bool:
 
 
 async def _answers(world: World, deployment: Deployment, name: str) -> None:
-    deadline = time.monotonic() + READY_WITHIN
+    deadline, next_look = time.monotonic() + READY_WITHIN, 0.0
     path = deployment.config["health_path"]
     while (status := await world.probe.status(str(deployment.address), path)) is None or status >= 500:
-        container = await world.containers.inspect(name)
-        if time.monotonic() > deadline or container is None or container.state not in ("running", "restarting"):
-            raise DeployFailed("Look at its log for why.")
+        if (now := time.monotonic()) >= next_look:
+            next_look = now + STILL_RUNS_EVERY
+            container = await world.containers.inspect(name)
+            if now > deadline or container is None or container.state not in ("running", "restarting"):
+                raise DeployFailed("Look at its log for why.")
         await asyncio.sleep(0.01)
 
 

@@ -12,6 +12,7 @@ from devpush.deploy.build import TAIL, Builder
 from devpush.deploy.network import have_address, have_network
 from devpush.deploy.news import tell
 from devpush.deploy.plan import Names
+from devpush.deploy.rollback import STILL_RUNS_EVERY
 from devpush.deploy.shipper import BuildLog
 from devpush.errors import DeployFailed, MovedMeanwhile
 from devpush.models import Deployment, State
@@ -155,7 +156,7 @@ class Rollout:
         timeout = self.world.settings.deployment_timeout
         deadline = time.monotonic() + timeout
         path = self.deployment.config["health_path"]
-        good, pause, status = 0, FIRST_LOOK, None
+        good, pause, status, next_look = 0, FIRST_LOOK, None, 0.0
         while good < READY_TWICE:
             answer = await self.world.probe.status(str(self.deployment.address), path)
             status = answer or status
@@ -163,8 +164,10 @@ class Rollout:
                 good += 1
                 continue
             good = 0
-            await self._still_runs()
-            if time.monotonic() > deadline:
+            if (now := time.monotonic()) >= next_look:
+                next_look = now + STILL_RUNS_EVERY
+                await self._still_runs()
+            if now > deadline:
                 raise plan.never_answered(status, await self._listening(), path, timeout)
             await asyncio.sleep(pause)
             pause = min(pause * LATER, LONGEST_LOOK)

@@ -18,22 +18,26 @@ async def run(stage: Stage) -> list[Figure]:
     await stage.platform.live(plain.path, *options)
     await stage.platform.live(built.path, "--build", BUILD, *options)
     image = await stage.runner_image("python")
-    floor, isolated = list[float](), list[float]()
+    floor, engine, isolated = list[float](), list[float](), list[float]()
     without, again, with_build = list[float](), list[float](), list[float]()
     for number in range(1, ROUNDS + 1):
         floor.append(await stage.floor(image, plain, apps.START))
-        isolated.append(await stage.floor(image, plain, apps.START, beside="plain"))
+        engine.append(await stage.engine_floor(image, plain, apps.START))
+        isolated.append(await stage.engine_floor(image, plain, apps.START, beside="plain"))
         without.append(await _pushed(stage, plain, "plain", number))
         newest = str((await stage.platform.newest("plain"))["id"])
         again.append(await stage.live_after("plain", lambda id=newest: stage.redeploy("plain", id)))  # type: ignore[misc]
         with_build.append(await _pushed(stage, built, "built", number))
+    taken = {
+        "without a build step": (without, 1.5),
+        "the same inputs again (redeploy)": (again, 1.5),
+        "with a build command": (with_build, 2.5),
+    }
+    floors = {"": floor, ", to the engine's API alone": engine, ", to it as isolated as apps are": isolated}
     return [
-        against_floor("without a build step", without, floor, 1.5),
-        against_floor("the same inputs again (redeploy)", again, floor, 1.5),
-        against_floor("with a build command", with_build, floor, 2.5),
-        against_floor("without a build step, to a floor as isolated as apps are", without, isolated, 1.5),
-        against_floor("the same inputs again, to that floor", again, isolated, 1.5),
-        against_floor("with a build command, to that floor", with_build, isolated, 2.5),
+        against_floor(f"{what}{which}", took, against, target)
+        for which, against in floors.items()
+        for what, (took, target) in taken.items()
     ]
 
 
