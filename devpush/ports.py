@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Generic, Literal, Protocol, TypeVar
 
 from devpush.settings import Settings
 
@@ -18,6 +18,7 @@ APP_PORT = 8000
 
 Stream = Literal["out", "err", "system"]
 Source = Literal["build", "run"]
+T = TypeVar("T")
 OnOutput = Callable[[Stream, str], None]
 """Hears each line of output as it comes, without its line end."""
 
@@ -283,6 +284,8 @@ class Repository:
     """https://… or ssh://…, or a local path where `local`."""
     username: str = ""
     token: str = field(default="", repr=False)
+    key: str = field(default="", repr=False)
+    """A private SSH key (OpenSSH), for ssh://…"""
     local: bool = False
     """Bundled examples and repositories named on the server's own command line."""
 
@@ -328,6 +331,173 @@ class Git(Protocol):
 
     async def forget(self, repository: Repository) -> None:
         """Remove the mirror."""
+
+
+# GitHub ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class App:
+    """Our GitHub App, by which we speak to GitHub."""
+
+    id: int
+    slug: str
+    """github.com/apps/<slug>"""
+    client_id: str
+    client_secret: str = field(repr=False)
+    private_key: str = field(repr=False)
+    """PEM."""
+    webhook_secret: str = field(repr=False)
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Token:
+    """What somebody lets us do, until it expires (None: until it is taken back)."""
+
+    value: str = field(repr=False)
+    expires_at: datetime | None = None
+    refresh: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
+class GitHubUser:
+    id: int
+    login: str
+    name: str = ""
+    email: str = ""
+    """The primary address, if GitHub has verified it; else ""."""
+
+
+@dataclass(frozen=True)
+class GitHubAccount:
+    """Where our App is installed."""
+
+    installation: int
+    id: int
+    login: str
+    type: Literal["User", "Organization"] = "User"
+    suspended: bool = False
+
+
+@dataclass(frozen=True)
+class GitHubRepository:
+    id: int
+    full_name: str
+    """owner/name"""
+    private: bool
+    default_branch: str
+    clone_url: str
+    """https://…"""
+    can_push: bool = False
+    pushed_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Page(Generic[T]):
+    """One page of a listing."""
+
+    items: Sequence[T]
+    more: bool = False
+    """There is another one."""
+
+
+class TokenRefused(Exception):
+    """GitHub doesn't accept this token any more: it was taken back, or has expired."""
+
+
+class GitHubRefused(Exception):
+    """GitHub answered no; the text is a sentence for a person. `status` is GitHub's."""
+
+    def __init__(self, message: str, *, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class GitHub(Protocol):
+    """GitHub's REST API and OAuth, at GITHUB_URL and GITHUB_API_URL. Every call has a time limit, waits as Retry-After
+    and the rate limits say where that is short, and is tried again where that is safe.
+    Raises TokenRefused, GitHubRefused, and Unavailable where GitHub doesn't answer or asks us to wait for long."""
+
+    # signing in
+
+    def authorize_url(self, app: App, *, redirect_uri: str, state: str, challenge: str, login: str = "") -> str:
+        """Where the browser asks its user for permission; `challenge` is PKCE's S256."""
+
+    async def exchange(self, app: App, *, code: str, redirect_uri: str, verifier: str) -> Token: ...
+
+    async def refresh(self, app: App, refresh: str) -> Token: ...
+
+    async def user(self, token: Token) -> GitHubUser: ...
+
+    # the App
+
+    async def convert_manifest(self, code: str) -> App:
+        """The App that GitHub made of our manifest."""
+
+    async def installation(self, app: App, id: int) -> GitHubAccount: ...
+
+    async def installation_token(
+        self, app: App, installation: int, *, repositories: Sequence[int] = (), permissions: Mapping[str, str]
+    ) -> Token:
+        """For these repositories (none: all) and permissions ({"contents": "read"})."""
+
+    # what a user may do there
+
+    async def accounts(self, token: Token) -> Sequence[GitHubAccount]:
+        """Where our App is installed and this user sees it; every page of them."""
+
+    async def repositories(self, token: Token, installation: int, *, page: int = 1) -> Page[GitHubRepository]:
+        """Those of the installation that this user sees, 100 a page."""
+
+    async def repository(self, token: Token, id: int) -> GitHubRepository: ...
+
+    async def files(self, token: Token, repository: str, ref: str) -> tuple[str, Sequence[str]]:
+        """(sha, the path of every file of that commit): one call for the whole tree. `repository` is owner/name."""
+
+    async def read(self, token: Token, repository: str, sha: str, path: str, *, limit: int = 1_000_000) -> bytes | None:
+        """A file's bytes; None if there is no such file or it is larger."""
+
+    async def heads(self, token: Token, repository: str) -> Mapping[str, str]:
+        """branch → sha, every page of them."""
+
+    # speaking back
+
+    async def set_status(
+        self, token: Token, repository: str, sha: str, *, state: str, context: str, description: str, url: str
+    ) -> None:
+        """A commit's status; `state` is pending, success, failure or error."""
+
+    async def create_deployment(
+        self, token: Token, repository: str, sha: str, *, environment: str, description: str, production: bool
+    ) -> int:
+        """Its id."""
+
+    async def set_deployment_status(
+        self, token: Token, repository: str, deployment: int, *, state: str, description: str, log_url: str, url: str
+    ) -> None:
+        """`state` is queued, in_progress, success, failure, error or inactive; `url` is the environment's, or ""."""
+
+
+@dataclass(frozen=True)
+class Claims:
+    """Who somebody is, as an OpenID provider vouches for."""
+
+    issuer: str
+    subject: str
+    email: str
+    """"" unless the provider has verified it."""
+    name: str = ""
+
+
+class OpenId(Protocol):
+    """An OpenID Connect provider (Google), known by its discovery document."""
+
+    async def authorize_url(self, *, redirect_uri: str, state: str, nonce: str, challenge: str) -> str:
+        """Where the browser signs in; raises Unavailable if the provider can't be discovered."""
+
+    async def claims(self, *, code: str, redirect_uri: str, verifier: str, nonce: str) -> Claims:
+        """From a code to verified claims: signature, issuer, audience, times and nonce. Raises Refused, Unavailable."""
 
 
 # Logs --------------------------------------------------------------------------------------------------------------
@@ -479,6 +649,9 @@ class Jobs(Protocol):
     def sweep_soon(self) -> None:
         """What runs may differ from what is wanted."""
 
+    def work_soon(self, queue: str) -> None:
+        """There is something in this queue (jobs/queues.py): receipts, reports or removals."""
+
 
 @dataclass
 class World:
@@ -494,6 +667,8 @@ class World:
     live: Live
     leases: Leases
     mailer: Mailer
+    github: GitHub
+    openid: OpenId
     probe: Probe
     shipping: Shipping
     jobs: Jobs

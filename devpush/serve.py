@@ -19,8 +19,10 @@ from tortoise.context import TortoiseContext
 from devpush import local
 from devpush.adapters.docker import DockerContainers
 from devpush.adapters.git import GitMirrors
+from devpush.adapters.github import GitHubApi
 from devpush.adapters.logtable import LogTable
 from devpush.adapters.mail import mailer
+from devpush.adapters.openid import OpenIdProvider
 from devpush.adapters.probe import HttpProbe
 from devpush.adapters.redis import RedisLeases, RedisLive
 from devpush.adapters.traefik import TraefikProxy
@@ -86,6 +88,7 @@ async def _working(world: World, pool: Pool, life: Life) -> AsyncIterator[None]:
     scheduler.start()
     tasks = [
         asyncio.create_task(pool.run(world), name="pool"),
+        asyncio.create_task(pool.queues.run(world), name="queues"),
         asyncio.create_task(world.shipping.run(), name="shipper"),
         asyncio.create_task(call.answer(world.live, pool, lambda: _drain(world, pool, life)), name="calls"),
     ]
@@ -253,6 +256,8 @@ async def open_world(
             live=live,
             leases=await stack.enter_async_context(RedisLeases(str(endpoints.redis_url), installation)),
             mailer=mailer(settings),
+            github=await stack.enter_async_context(GitHubApi(settings)),
+            openid=await stack.enter_async_context(OpenIdProvider(settings)),
             probe=HttpProbe(),
             shipping=None,  # type: ignore[arg-type]  # the shipper needs the world it is part of
             jobs=jobs(live),

@@ -7,6 +7,7 @@ import secrets
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -35,6 +36,7 @@ class Settings:
     email_sender_name: str = ""
     email_sender_address: str = ""
     resend_api_key: str = field(default="", repr=False)
+    resend_api_url: str = "https://api.resend.com"
     smtp_host: str = ""
     smtp_port: int = 587
     smtp_username: str = ""
@@ -47,6 +49,8 @@ class Settings:
     github_app_client_secret: str = field(default="", repr=False)
     github_url: str = "https://github.com"
     github_api_url: str = "https://api.github.com"
+    google_issuer: str = "https://accounts.google.com"
+    """Another OpenID provider works as well, if it has a discovery document."""
     google_client_id: str = ""
     google_client_secret: str = field(default="", repr=False)
     postgres_host: str | None = None
@@ -74,6 +78,8 @@ class Settings:
     env: str = "development"
     access_email_denied_message: str = "This e-mail address may not sign in here."
     access_email_denied_webhook_url: str = ""
+    allow_private_addresses: tuple[str, ...] = ()
+    """Networks (CIDR) that repositories may be fetched from although they are private: a Git server in one's own LAN."""
     runner_ca_bundle: Path | None = None
     base_image: str = ""
     """Build every runner image on this image instead of the official ones (closed networks)."""
@@ -88,6 +94,10 @@ class Settings:
     @property
     def mail_configured(self) -> bool:
         return bool(self.smtp_host or self.resend_api_key)
+
+    @property
+    def google_configured(self) -> bool:
+        return bool(self.google_client_id and self.google_client_secret)
 
     @property
     def dashboard_url(self) -> str:
@@ -133,6 +143,8 @@ class _Reader:
         if env == "production":
             self._production()
         secret_key, encryption_keys = self._secrets(env, data_dir)
+        self._together(*GITHUB_APP)
+        self._together("GOOGLE_CLIENT_ID", "GOOGLE_CLIENT_SECRET")
         return Settings(
             app_name=self.text("APP_NAME", "/dev/push"),
             app_description=self.text("APP_DESCRIPTION", Settings.app_description),
@@ -147,6 +159,7 @@ class _Reader:
             email_sender_name=self.text("EMAIL_SENDER_NAME"),
             email_sender_address=self.email("EMAIL_SENDER_ADDRESS"),
             resend_api_key=self.text("RESEND_API_KEY"),
+            resend_api_url=self.url("RESEND_API_URL", Settings.resend_api_url),
             smtp_host=self.text("SMTP_HOST"),
             smtp_port=self.number("SMTP_PORT", 587, 1, 65535),
             smtp_username=self.text("SMTP_USERNAME"),
@@ -159,6 +172,7 @@ class _Reader:
             github_app_client_secret=self.text("GITHUB_APP_CLIENT_SECRET"),
             github_url=self.url("GITHUB_URL", "https://github.com"),
             github_api_url=self.url("GITHUB_API_URL", "https://api.github.com"),
+            google_issuer=self.url("GOOGLE_ISSUER", Settings.google_issuer),
             google_client_id=self.text("GOOGLE_CLIENT_ID"),
             google_client_secret=self.text("GOOGLE_CLIENT_SECRET"),
             postgres_host=self.text("POSTGRES_HOST") or None,
@@ -184,6 +198,7 @@ class _Reader:
             env=env,
             access_email_denied_message=self.text("ACCESS_EMAIL_DENIED_MESSAGE", Settings.access_email_denied_message),
             access_email_denied_webhook_url=self.url("ACCESS_EMAIL_DENIED_WEBHOOK_URL", ""),
+            allow_private_addresses=self.networks("ALLOW_PRIVATE_ADDRESSES"),
             runner_ca_bundle=self.file("RUNNER_CA_BUNDLE"),
             base_image=self.text("BASE_IMAGE"),
             bind=self.text("BIND", "127.0.0.1"),
@@ -256,6 +271,15 @@ class _Reader:
             self.complaints.append(f"{name} must be an e-mail address, not {value!r}.")
         return value
 
+    def networks(self, name: str) -> tuple[str, ...]:
+        found = []
+        for word in self.text(name).replace(",", " ").split():
+            try:
+                found.append(str(ip_network(word, strict=False)))
+            except ValueError:
+                self.complaints.append(f"{name} must hold networks like 192.168.1.0/24, not {word!r}.")
+        return tuple(found)
+
     def path(self, name: str) -> Path | None:
         value = self.text(name)
         if value and not Path(value).is_absolute():
@@ -267,6 +291,12 @@ class _Reader:
         if value and not value.is_file():
             self.complaints.append(f"{name} names {value}, which is not a file.")
         return value
+
+    def _together(self, *names: str) -> None:
+        """One of them alone is of no use."""
+        missing = [name for name in names if not self.text(name)]
+        if missing and len(missing) < len(names):
+            self.complaints.append(f"{', '.join(missing)} must be set as well, or {names[0]} and the others left out.")
 
     # Secrets
 
@@ -317,6 +347,14 @@ class _Reader:
         )
 
 
+GITHUB_APP = (
+    "GITHUB_APP_ID",
+    "GITHUB_APP_NAME",
+    "GITHUB_APP_PRIVATE_KEY",
+    "GITHUB_APP_WEBHOOK_SECRET",
+    "GITHUB_APP_CLIENT_ID",
+    "GITHUB_APP_CLIENT_SECRET",
+)
 SECRETS = (
     "SECRET_KEY",
     "ENCRYPTION_KEY",

@@ -47,6 +47,8 @@ class FakeWorld(ports.World):
     live: "FakeLive"
     leases: "FakeLeases"
     mailer: "FakeMailer"
+    github: "FakeGitHub"
+    openid: "FakeOpenId"
     probe: "FakeProbe"
     shipping: "FakeShipping"
     jobs: "FakeJobs"
@@ -64,6 +66,8 @@ def fake_world(settings: Settings, installation: str = "0a1b2c3d") -> FakeWorld:
         live=FakeLive(),
         leases=FakeLeases(),
         mailer=FakeMailer(),
+        github=FakeGitHub(),
+        openid=FakeOpenId(),
         probe=FakeProbe(containers),
         shipping=FakeShipping(),
         jobs=FakeJobs(),
@@ -740,6 +744,7 @@ class FakeJobs:
         self.woken = 0
         self.sweeps = 0
         self.stopped: list[str] = []
+        self.queues: list[str] = []
 
     def wake(self) -> None:
         self.woken += 1
@@ -747,5 +752,19 @@ class FakeJobs:
     def stop(self, deployment: str) -> None:
         self.stopped.append(deployment)
 
+    def work_soon(self, queue: str) -> None:
+        self.queues.append(queue)
+
     def sweep_soon(self) -> None:
         self.sweeps += 1
+
+
+# GitHub and Google
+
+
+class FakeGitHub(Away):
+    """To be written."""
+
+
+class FakeOpenId(Away):
+    """To be written."""

@@ -31,7 +31,7 @@ async def deploy_branch(
             field="branch",
         )
     try:
-        commit = await world.git.fetch(repository(project), branch)
+        commit = await world.git.fetch(await repository(world, project), branch)
     except DeployFailed as failure:
         raise Refused(str(failure), field="branch") from None
     return await queue(world, project, environment, branch, commit, by=by, trigger=trigger)
@@ -142,7 +142,7 @@ async def look_for_pushes(world: World) -> None:
     """Compare the heads of every project's branches with what was deployed: pushes nobody told us of."""
     for project in await Project.filter(removing_at__isnull=True):
         try:
-            heads = await world.git.heads(repository(project))
+            heads = await world.git.heads(await repository(world, project))
         except (DeployFailed, Unavailable) as failure:
             log.info("heads not seen: %s", failure, extra={"project": project.slug})
             continue
@@ -156,7 +156,7 @@ async def _deploy_new_heads(world: World, project: Project, heads: Mapping[str, 
             continue
         if not await Deployment.exists(project_id=project.id, environment_id=environment.id):
             continue  # the first deployment of an environment is a person's choice
-        commit = await world.git.fetch(repository(project), sha)
+        commit = await world.git.fetch(await repository(world, project), sha)
         await queue(world, project, environment, branch, commit, by=None, trigger="push")
 
 

@@ -4,20 +4,24 @@ import asyncio
 import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from devpush.deploy import github
 from devpush.models import Deployment, Project
 from devpush.ports import Repository, TreeEntry, World
 
 
-def repository(project: Project) -> Repository:
-    return Repository(
-        url=project.repo_url,
-        username=project.repo_username,
-        token=project.repo_token or "",
-        local=project.repo_local,
-    )
+async def repository(world: World, project: Project) -> Repository:
+    """Where it is and what opens it now. Raises DeployFailed when GitHub gives us no token for it."""
+    if project.github_repo_id:
+        return await github.repository(world, project)
+    return replace(place(project), token=project.repo_token or "", key=project.repo_key or "")
+
+
+def place(project: Project) -> Repository:
+    """Where it is, without what opens it: enough to find its mirror."""
+    return Repository(url=project.repo_url, username=project.repo_username, local=project.repo_local)
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,7 @@ class Source:
 
 async def fetch(world: World, deployment: Deployment) -> Source:
     """Bring the commit into the mirror. Raises DeployFailed: unreachable, no such commit, no such root directory."""
-    where = repository(deployment.project)
+    where = await repository(world, deployment.project)
     commit = await world.git.fetch(where, deployment.commit_sha)
     tree, entries = await world.git.tree(where, commit.sha, deployment.config["root_dir"])
     return Source(where, tree, entries)

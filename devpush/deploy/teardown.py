@@ -2,7 +2,7 @@
 
 from devpush.deploy.news import tell_project
 from devpush.deploy.plan import PROJECT, Names
-from devpush.deploy.source import repository
+from devpush.deploy.source import place
 from devpush.models import Deployment, Project
 from devpush.models.database import column
 from devpush.models.deployment import CANCELLABLE, State
@@ -19,12 +19,14 @@ async def remove_project(world: World, project: Project) -> None:
             world.jobs.stop(str(id))
     await tell_project(world, project.id, project.team_id)
     world.jobs.sweep_soon()
+    world.jobs.work_soon("removals")
 
 
-async def finish(world: World) -> None:
+async def work(world: World) -> bool:
     """Take every project that is marked to its end: routes, containers, images, caches, network, log, mirror, rows."""
     for project in await Project.filter(removing_at__isnull=False):
         await _end(world, project)
+    return False
 
 
 async def _end(world: World, project: Project) -> None:
@@ -41,6 +43,6 @@ async def _end(world: World, project: Project) -> None:
     await world.logs.forget(project=str(project.id))
     same_source = Project.filter(repo_url=project.repo_url, repo_username=project.repo_username)
     if not await same_source.exclude(id=project.id).exists():
-        await world.git.forget(repository(project))
+        await world.git.forget(place(project))
     await Project.filter(id=project.id).delete()
     await tell_project(world, project.id, project.team_id)

@@ -27,6 +27,9 @@ class Caller:
     def sweep_soon(self) -> None:
         self._call("sweep")
 
+    def work_soon(self, queue: str) -> None:
+        self._call("work", queue=queue)
+
     def _call(self, kind: str, **payload: object) -> None:
         task = asyncio.create_task(self.live.publish([Happening(TOPIC, kind, payload)]))
         self._calls.add(task)
@@ -47,6 +50,8 @@ async def answer(live: Live, pool: Pool, drain: Callable[[], Awaitable[None]]) -
                         pool.stop(str(happening.payload["deployment"]))
                     elif happening.kind == "sweep":
                         pool.sweep_soon()
+                    elif happening.kind == "work":
+                        pool.work_soon(str(happening.payload["queue"]))
                     elif happening.kind == "drain":
                         await drain()
         except Unavailable:

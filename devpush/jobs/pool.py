@@ -10,14 +10,12 @@ from tortoise import connections
 
 from devpush.deploy.rollout import Rollout
 from devpush.deploy.sweep import Sweeper
-from devpush.errors import Unavailable
+from devpush.jobs.queues import Queues
 from devpush.models import Deployment
-from devpush.models.database import AWAY
+from devpush.models.database import TROUBLE
 from devpush.ports import World
 
 LOOK_EVERY = 2.0
-TROUBLE = (Unavailable, *AWAY)
-"""A part beside us is away: what was begun is left as it is and taken up again."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0
 log = logging.getLogger(__name__)
 
@@ -44,6 +42,7 @@ class Pool:
         self.not_before: dict[UUID, float] = {}
         self.failures: dict[UUID, int] = {}
         self.taking = True
+        self.queues = Queues()
         self._woken, self._sweep_wanted = asyncio.Event(), asyncio.Event()
 
     # What others may ask
@@ -57,6 +56,9 @@ class Pool:
 
     def sweep_soon(self) -> None:
         self._sweep_wanted.set()
+
+    def work_soon(self, queue: str) -> None:
+        self.queues.soon(queue)
 
     # Its life
 

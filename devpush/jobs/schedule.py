@@ -6,9 +6,9 @@ from datetime import timedelta
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from devpush.deploy import push, sweep, teardown
-from devpush.jobs.pool import TROUBLE
-from devpush.models import Session, SignInLink
+from devpush.deploy import inbox, push, sweep
+from devpush.models import EmailChange, OAuthAttempt, Session, SignInLink
+from devpush.models.database import TROUBLE
 from devpush.models.people import now
 from devpush.ports import World
 
@@ -21,15 +21,16 @@ async def sweep_soon(world: World) -> None:
 
 
 async def forget_expired(_: World) -> None:
-    """Sessions and sign-in links whose time is over."""
-    await Session.filter(expires_at__lt=now()).delete()
+    """Sessions, links, and what came by webhooks, once their time is over."""
+    for model in (Session, OAuthAttempt, EmailChange):
+        await model.filter(expires_at__lt=now()).delete()
     await SignInLink.filter(expires_at__lt=now() - timedelta(days=1)).delete()
+    await inbox.forget_old()
 
 
 TABLE: dict[str, tuple[Job, timedelta]] = {
     "sweep": (sweep_soon, timedelta(minutes=1)),
     "look for pushes": (push.look_for_pushes, timedelta(minutes=1)),
-    "end removed projects": (teardown.finish, timedelta(seconds=5)),
     "retire images": (sweep.retire_images, timedelta(hours=1)),
     "forget expired": (forget_expired, timedelta(hours=1)),
 }

@@ -1,18 +1,42 @@
 """The nouns. Tortoise finds every model here."""
 
+from devpush.models.delivery import Delivery, Receipt, Report
 from devpush.models.deployment import Deployment, State
-from devpush.models.people import Installation, Member, Role, Session, SignInLink, Team, User
+from devpush.models.github import GitHubApp, GitHubInstallation, GitHubToken
+from devpush.models.people import (
+    EmailChange,
+    Identity,
+    Installation,
+    Invitation,
+    Member,
+    OAuthAttempt,
+    Role,
+    Session,
+    SignInLink,
+    Team,
+    User,
+)
 from devpush.models.project import Environment, Project, Variable
 from devpush.models.route import Alias, AliasKind
 
 __all__ = [
     "Alias",
     "AliasKind",
+    "Delivery",
     "Deployment",
+    "EmailChange",
     "Environment",
+    "GitHubApp",
+    "GitHubInstallation",
+    "GitHubToken",
+    "Identity",
     "Installation",
+    "Invitation",
     "Member",
+    "OAuthAttempt",
     "Project",
+    "Receipt",
+    "Report",
     "Role",
     "Session",
     "SignInLink",

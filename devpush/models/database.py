@@ -8,10 +8,12 @@ from aerich import Command
 from tortoise.exceptions import DBConnectionError
 from tortoise.queryset import QuerySet
 
-from devpush.errors import DATABASE_AWAY
+from devpush.errors import DATABASE_AWAY, Unavailable
 
 AWAY = (DBConnectionError, *DATABASE_AWAY)
 """What is raised while PostgreSQL can't be reached, or has just gone: trying again later is right."""
+TROUBLE = (Unavailable, *AWAY)
+"""A part beside us is away: what was begun is left as it is and taken up again."""
 MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
 
 

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 
 SLUG = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
 LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-RESERVED = frozenset({"www", "api", "app", "admin", "traefik", "dashboard", "mail", "localhost", "devpush"})
+RESERVED = frozenset({"www", "api", "app", "admin", "traefik", "dashboard", "mail", "localhost", "devpush", "new"})
 
 
 def slugify(text: str, default: str, *, limit: int = 40) -> str:

@@ -1,4 +1,4 @@
-"""Who uses the platform: users, their sessions and sign-in links, teams and who belongs to them."""
+"""Who uses the platform: users, how they sign in, their sessions, teams and who belongs to them."""
 
 import hashlib
 import re
@@ -17,6 +17,8 @@ from devpush.models.secret import SecretField
 SESSION_LIFE = timedelta(days=30)
 SIGN_IN_LIFE = timedelta(minutes=15)
 OPERATOR_LINK_LIFE = timedelta(hours=24)
+INVITATION_LIFE = timedelta(days=30)
+OAUTH_LIFE = timedelta(minutes=15)
 EMAIL = re.compile(r"[^@\s<>,;\"()\x00-\x1f]{1,64}@[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 
 
@@ -55,8 +57,13 @@ class Installation(Model):
 class User(Model):
     id = fields.UUIDField(primary_key=True, default=uuid4)
     email = fields.CharField(max_length=320, unique=True)
+    username = fields.CharField(max_length=40, unique=True)
     name = fields.CharField(max_length=120, default="")
+    avatar = fields.CharField(max_length=16, null=True)
+    """Which picture it is (a hash of it); null: none, and the first letter is shown. Likewise of teams and projects."""
     is_operator = fields.BooleanField(default=False)
+    removing_at = fields.DatetimeField(null=True)
+    """Since when it is being deleted: it can do nothing any more. Likewise of teams and projects."""
     created_at = fields.DatetimeField(auto_now_add=True)
 
     class Meta:
@@ -66,12 +73,16 @@ class User(Model):
     async def with_email(cls, address: str, *, operator: bool = False) -> "User":
         """The user with that address, made with a personal team at the first sign-in."""
         email = normal_email(address)
-        if user := await cls.get_or_none(email=email):
-            return user
+        return await cls.get_or_none(email=email) or await cls.join(email, operator=operator)
+
+    @classmethod
+    async def join(cls, email: str, *, name: str = "", username: str = "", operator: bool = False) -> "User":
+        """A new user with a personal team; of two rivals with one address both get the same."""
+        local = email.split("@")[0]
         async with in_transaction():
-            user, created = await cls.get_or_create(
-                email=email, defaults={"name": email.split("@")[0][:120], "is_operator": operator}
-            )
+            slug = await free_slug(username or local, "user", lambda slug: cls.exists(username=slug))
+            facts = {"username": slug, "name": (name or local)[:120], "is_operator": operator}
+            user, created = await cls.get_or_create(email=email, defaults=facts)
             if created:
                 await Team.found(user)
         return user
@@ -96,16 +107,18 @@ class Team(Model):
     id = fields.UUIDField(primary_key=True, default=uuid4)
     slug = fields.CharField(max_length=40, unique=True)
     name = fields.CharField(max_length=120)
+    avatar = fields.CharField(max_length=16, null=True)
+    removing_at = fields.DatetimeField(null=True)
     created_at = fields.DatetimeField(auto_now_add=True)
 
     class Meta:
         table = "team"
 
     @classmethod
-    async def found(cls, owner: User) -> "Team":
-        """A new user's own team."""
-        slug = await free_slug(owner.name, "team", lambda slug: cls.exists(slug=slug))
-        team = await cls.create(slug=slug, name=owner.name)
+    async def found(cls, owner: User, name: str = "") -> "Team":
+        """A team with its first owner; a new user's own one has the user's name."""
+        slug = await free_slug(name or owner.name, "team", lambda slug: cls.exists(slug=slug))
+        team = await cls.create(slug=slug, name=name or owner.name)
         await Member.create(team=team, user=owner, role=Role.owner)
         return team
 
@@ -191,6 +204,105 @@ class SignInLink(Model):
         if not await usable.update(used_at=now()):
             return None
         return await cls.get(token_hash=hash_token(token))
+
+
+class Identity(Model):
+    """A way to sign in besides the mailbox: an account elsewhere, known by provider and subject, not by address."""
+
+    id = fields.UUIDField(primary_key=True, default=uuid4)
+    user: fields.ForeignKeyRelation[User] = fields.ForeignKeyField("models.User", related_name="identities")
+    user_id: UUID
+    provider = fields.CharField(max_length=20)
+    """github or google."""
+    subject = fields.CharField(max_length=255)
+    """The account's lasting id there."""
+    login = fields.CharField(max_length=255, default="")
+    """What it is called there, for people."""
+    email = fields.CharField(max_length=320, default="")
+    """An address that the provider has verified, or none."""
+    access_token = SecretField(null=True)
+    """GitHub only: what the user lets us do in their name."""
+    refresh_token = SecretField(null=True)
+    token_expires_at = fields.DatetimeField(null=True)
+    """Null: the token lasts until it is taken back."""
+    created_at = fields.DatetimeField(auto_now_add=True)
+    used_at = fields.DatetimeField(auto_now_add=True)
+
+    class Meta:
+        table = "identity"
+        unique_together = (("provider", "subject"), ("user", "provider"))
+
+
+class OAuthAttempt(Model):
+    """A visit to a provider that has begun: used up by its callback, in the browser that began it."""
+
+    id = fields.UUIDField(primary_key=True, default=uuid4)
+    state_hash = fields.CharField(max_length=64, unique=True)
+    browser_hash = fields.CharField(max_length=64)
+    """Of a cookie of the browser that began it."""
+    provider = fields.CharField(max_length=20)
+    purpose = fields.CharField(max_length=20)
+    """sign_in, link (to the account of `user`), install (GitHub's App) or manifest (making the App)."""
+    user: fields.ForeignKeyNullableRelation[User] = fields.ForeignKeyField(
+        "models.User", related_name="oauth_attempts", null=True
+    )
+    user_id: UUID | None
+    nonce = fields.CharField(max_length=64, default="")
+    verifier = SecretField(default="")
+    """PKCE's."""
+    next = fields.CharField(max_length=2000, default="")
+    """The path of ours to go to afterwards."""
+    expires_at = fields.DatetimeField()
+
+    class Meta:
+        table = "oauth_attempt"
+
+    @classmethod
+    async def use(cls, state: str, browser: str, provider: str) -> "OAuthAttempt | None":
+        """Use it up: None if it is unknown, used, too old, or began in another browser."""
+        known = cls.filter(state_hash=hash_token(state), browser_hash=hash_token(browser), provider=provider)
+        attempt = await known.filter(expires_at__gt=now()).first()
+        if attempt is None or not await cls.filter(id=attempt.id).delete():  # a rival was quicker
+            return None
+        return attempt
+
+
+class EmailChange(Model):
+    """A new address that isn't proved yet; a user has one at most."""
+
+    id = fields.UUIDField(primary_key=True, default=uuid4)
+    user: fields.OneToOneRelation[User] = fields.OneToOneField("models.User", related_name="email_change")
+    user_id: UUID
+    email = fields.CharField(max_length=320)
+    token_hash = fields.CharField(max_length=64, unique=True)
+    created_at = fields.DatetimeField(auto_now_add=True)
+    expires_at = fields.DatetimeField()
+
+    class Meta:
+        table = "email_change"
+
+
+class Invitation(Model):
+    """Into a team, for whoever owns the address. The row is gone once it was accepted, declined or revoked."""
+
+    id = fields.UUIDField(primary_key=True, default=uuid4)
+    team: fields.ForeignKeyRelation[Team] = fields.ForeignKeyField("models.Team", related_name="invitations")
+    team_id: UUID
+    email = fields.CharField(max_length=320)
+    role = fields.CharEnumField(Role, default=Role.member)
+    invited_by: fields.ForeignKeyNullableRelation[User] = fields.ForeignKeyField(
+        "models.User", related_name="invitations_sent", null=True, on_delete=fields.SET_NULL
+    )
+    invited_by_id: UUID | None
+    token_hash = fields.CharField(max_length=64, unique=True)
+    created_at = fields.DatetimeField(auto_now_add=True)
+    sent_at = fields.DatetimeField(null=True)
+    """Null: it could not be mailed."""
+    expires_at = fields.DatetimeField()
+
+    class Meta:
+        table = "invitation"
+        unique_together = (("team", "email"),)
 
 
 def hash_token(token: str) -> str:

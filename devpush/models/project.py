@@ -2,6 +2,7 @@
 
 import fnmatch
 import re
+import secrets
 from collections.abc import Mapping
 from typing import Any
 from uuid import UUID, uuid4
@@ -31,6 +32,23 @@ class Project(Model):
     repo_local = fields.BooleanField(default=False)
     repo_username = fields.CharField(max_length=255, default="")
     repo_token = SecretField(null=True)
+    repo_key = SecretField(null=True)
+    """The private half of a deploy key that we made (OpenSSH)."""
+    repo_public_key = fields.TextField(default="")
+    github_repo_id = fields.BigIntField(null=True)
+    """GitHub's id of the repository, which outlives its renames; null: not connected by the GitHub App."""
+    github_installation_id = fields.BigIntField(null=True)
+    repo_trouble = fields.TextField(default="")
+    """What happened to the repository, and what to do about it; "" while all is well."""
+    hook_id = fields.UUIDField(unique=True, default=uuid4)
+    """In the address of the project's own webhook."""
+    hook_secret = SecretField(null=True, default=lambda: secrets.token_urlsafe(32))
+    """Null: a project from before there were hooks; it gets one when somebody asks for it."""
+    polled = fields.BooleanField(default=True)
+    """Whether we ask the server for pushes nobody told us of."""
+    watch_paths: fields.Field[list[str]] = fields.JSONField(default=list)
+    """Only a push that changes one of these is deployed; none: every push."""
+    avatar = fields.CharField(max_length=16, null=True)
     preset = fields.CharField(max_length=40, default="")
     runner = fields.CharField(max_length=40)
     root_dir = fields.CharField(max_length=512, default="")
@@ -49,7 +67,7 @@ class Project(Model):
 
     class Meta:
         table = "project"
-        indexes = (("team", "slug"),)
+        indexes = (("team", "slug"), ("github_repo_id",), ("github_installation_id",))
 
     def config(self) -> dict[str, Any]:
         """The part of the settings that a deployment keeps a snapshot of."""

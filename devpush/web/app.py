@@ -28,6 +28,7 @@ from devpush.web import (
     home,
     hosts,
     logs,
+    new_project,
     pages,
     projects,
     session,
@@ -42,7 +43,7 @@ from devpush.web.world import world
 log = logging.getLogger(__name__)
 
 BLUEPRINTS = (
-    account, assets, deployments, health, home, hosts, logs, projects, sign_in, streams, teams, variables,
+    account, assets, deployments, health, home, hosts, logs, new_project, projects, sign_in, streams, teams, variables,
 )  # fmt: skip
 MOST_BYTES = 2 * 1024 * 1024
 """Of a request's body."""

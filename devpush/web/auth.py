@@ -1,6 +1,7 @@
 """Who may do what: one table, one mark a handler, and one hook that asks before any handler runs.
 
-A route is either in PUBLIC or its handler is marked with `may` or `signed_in`; otherwise the process refuses to start.
+A route is either in PUBLIC or its handler is marked with `may`, `signed_in` or `operator`; otherwise the process refuses
+to start.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -22,6 +23,10 @@ MAY: Mapping[str, Role] = {
     "create_project": Role.member,
     "change_project": Role.admin,
     "remove_project": Role.admin,
+    "leave_team": Role.member,
+    "change_team": Role.admin,
+    "manage_members": Role.admin,
+    "remove_team": Role.owner,
 }
 """Action → the least role in the team that may do it."""
 
@@ -43,6 +48,7 @@ PUBLIC = frozenset(
 """Endpoints that answer anybody. Each one is a decision."""
 
 SIGNED_IN = "be signed in"
+OPERATE = "operate the server"
 
 FIND_PROJECT = "SELECT * FROM project WHERE slug = $1 AND team_id = ANY($2) AND removing_at IS NULL"
 
@@ -65,6 +71,12 @@ def may(action: str) -> Callable[[View], View]:
 def signed_in(view: View) -> View:
     """Mark a handler that concerns nobody but the one who asks."""
     _asks[view] = SIGNED_IN
+    return view
+
+
+def operator(view: View) -> View:
+    """Mark a handler that concerns the whole server: only its operator may."""
+    _asks[view] = OPERATE
     return view
 
 
@@ -127,6 +139,10 @@ async def guard() -> None:
     action = _action()
     if action == SIGNED_IN:
         return
+    if action == OPERATE:
+        if not g.me.is_operator:
+            raise NotFound
+        return
     place = await _find_place(g.visit, request.view_args or {})
     if place is None:
         raise NotFound
@@ -140,7 +156,9 @@ def refuse_forgotten(app: Quart) -> None:
     for rule in app.url_map.iter_rules():
         action = _asks.get(app.view_functions[rule.endpoint])
         if (rule.endpoint in PUBLIC) == (action is not None):
-            raise RuntimeError(f"{rule.endpoint} must be either in PUBLIC or marked with may(…) or signed_in.")
+            raise RuntimeError(
+                f"{rule.endpoint} must be either in PUBLIC or marked with may(…), signed_in or operator."
+            )
         if action in MAY and not rule.arguments & {"team_slug", "project_slug"}:
             raise RuntimeError(f"{rule.endpoint} asks for {action}, but its URL names neither team nor project.")
 

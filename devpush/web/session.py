@@ -22,15 +22,16 @@ UNASKED = frozenset({"assets.file", "health.health", "health.ready"})
 """Answer the same to everybody: nothing is read for them."""
 
 FIND = """
-    SELECT s.id AS session_id, s.used_at, u.id, u.email, u.name, u.is_operator, u.created_at,
-           m.role, t.id AS team_id, t.slug AS team_slug, t.name AS team_name, t.created_at AS team_created_at
+    SELECT s.id AS session_id, s.used_at, u.id, u.email, u.username, u.name, u.avatar, u.is_operator, u.created_at,
+           m.role, t.id AS team_id, t.slug AS team_slug, t.name AS team_name, t.avatar AS team_avatar,
+           t.created_at AS team_created_at
     FROM session s
-    JOIN "user" u ON u.id = s.user_id
-    LEFT JOIN member m ON m.user_id = u.id
-    LEFT JOIN team t ON t.id = m.team_id
+    JOIN "user" u ON u.id = s.user_id AND u.removing_at IS NULL
+    LEFT JOIN (member m JOIN team t ON t.id = m.team_id AND t.removing_at IS NULL) ON m.user_id = u.id
     WHERE s.token_hash = $1 AND s.expires_at > $2
     ORDER BY t.created_at, t.id
 """
+USER = ("id", "email", "username", "name", "avatar", "is_operator", "created_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +142,7 @@ def _visit(token: str, rows: list[dict[str, Any]]) -> Visit:
     first = rows[0]
     user = User.construct(
         _saved_in_db=True,
-        **{name: first[name] for name in ("id", "email", "name", "is_operator", "created_at")},
+        **{name: first[name] for name in USER},
     )
     memberships = tuple(Membership(_team(row), Role(row["role"])) for row in rows if row["team_id"])
     return Visit(first["session_id"], token, user, memberships, first["used_at"])
@@ -153,6 +154,7 @@ def _team(row: dict[str, Any]) -> Team:
         id=row["team_id"],
         slug=row["team_slug"],
         name=row["team_name"],
+        avatar=row["team_avatar"],
         created_at=row["team_created_at"],
     )
 

@@ -174,7 +174,7 @@ async def test_a_draft_is_for_one_user_one_team_and_a_while(
     draft = field(await visitor.post("/teams/alice/new", {"source": URL}), "draft")
     assert URL in decrypt(draft)
     form = {"draft": draft, "name": "Engine", "branch": "main", "preset": "flask", "runner": "python", "start": "x"}
-    monkeypatch.setattr(projects, "DRAFT_LIFE", -1)
+    monkeypatch.setattr(new_project, "DRAFT_LIFE", -1)
     old = field(await visitor.post("/teams/alice/new", {"source": URL}), "draft")
     for who, sent in (
         (bob, form),
