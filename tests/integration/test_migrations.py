@@ -26,7 +26,8 @@ OLD = """
     INSERT INTO project (id, team_id, slug, name, repo_url, repo_local, repo_username, preset, runner, root_dir,
         install, build, pre_deploy, start, dependency_files, health_path, cpu_quota, memory_mb, created_at, updated_at)
     SELECT gen_random_uuid(), '00000000-0000-4000-8000-000000000004', 'shop-' || n, 'Shop',
-        'https://git.example.com/shop', false, '', 'flask', 'python', '', '', '', '', 'x', '[]', '/', 100000, 256, now(), now()
+        'https://git.example.com/shop', false, '', 'flask', 'python', '', '', '', '', 'x', '[]', '/',
+        100000, 256, now(), now()
     FROM generate_series(1, 2) AS n;
 """
 
@@ -49,7 +50,7 @@ async def test_users_and_projects_from_before_there_was_github_are_there_afterwa
     assert [name.rpartition("-")[0] for name in names] == ["ada-lovelace", "ada-lovelace", "user"]
     assert len(set(names)) == 3
     assert projects[0].hook_id != projects[1].hook_id
-    assert projects[0].hook_secret is None
+    assert not projects[0].hook_secret
     assert projects[0].polled
     assert projects[0].watch_paths == []
     await execute(template.admin, f"DROP DATABASE {name} WITH (FORCE)")
