@@ -47,8 +47,7 @@ async def roll_back(world: World, deployment: Deployment, *, by: User | None) ->
     if alias.id not in {each.id for each in moved}:
         raise Refused(f"A newer deployment of {target.name} went live meanwhile. Look again, then decide.")
     await traffic.follow(world, deployment.project.id)
-    app = Names(world.installation).container(deployment, "app")
-    await asyncio.gather(traffic.see(world, deployment, alias), world.containers.keep_running(app))
+    await traffic.go_live(world, deployment, alias)
     world.jobs.sweep_soon()
     await _tell_both(world, deployment, before)
     return f"Rolled back to {deployment.short_id}. {target.name} now runs “{_title(deployment)}”."

@@ -105,9 +105,7 @@ class Rollout:
             self.log.system("A newer deployment already serves: this one is kept, but takes no traffic.")
             return State.succeeded, {}
         try:
-            await asyncio.gather(
-                traffic.see(self.world, self.deployment, serving[0]), self.world.containers.keep_running(self._app)
-            )
+            await traffic.go_live(self.world, self.deployment, serving[0])
         except DeployFailed:
             await traffic.point_back(self.deployment)
             await traffic.follow(self.world, self.deployment.project.id)

@@ -1,5 +1,6 @@
 """Hostnames and where they lead: aliases move in one transaction, then Traefik's file for the project follows."""
 
+import asyncio
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from tortoise.exceptions import IntegrityError
 from tortoise.expressions import Q
 from tortoise.transactions import in_transaction
 
+from devpush.deploy.plan import Names
 from devpush.errors import DeployFailed
 from devpush.models import Alias, AliasKind, Deployment, Environment, Project, State
 from devpush.models.database import column
@@ -162,8 +164,22 @@ async def follow(world: World, project_id: UUID) -> None:
         await world.proxy.write(table or RouteTable(str(project_id), []))
 
 
-async def see(world: World, deployment: Deployment, alias: Alias) -> None:
-    """Watch the deployment answer at that alias through Traefik. Raises DeployFailed if it doesn't come."""
+async def go_live(world: World, deployment: Deployment, alias: Alias) -> None:
+    """Watch the deployment answer at that alias through Traefik, and have Docker keep its container from now on.
+    Raises DeployFailed if the answer doesn't come; whichever goes wrong ends the other."""
+    container = Names(world.installation).container(deployment, "app")
+    both = [
+        asyncio.ensure_future(_see(world, deployment, alias)),
+        asyncio.ensure_future(world.containers.keep_running(container)),
+    ]
+    try:
+        await asyncio.gather(*both)
+    finally:
+        for each in both:
+            each.cancel()
+
+
+async def _see(world: World, deployment: Deployment, alias: Alias) -> None:
     host = hostname(world.settings, alias)
     path = deployment.config["health_path"]
     if not await world.proxy.seen(host, path, str(deployment.id), timeout=SEEN_TIMEOUT):

@@ -461,3 +461,29 @@ async def test_a_value_that_looks_like_our_own_ciphertext_is_kept_as_it_is(world
     await Project.filter(id=project.id).update(repo_token="gAAAA and more")
     assert (await Variable.get(project=project)).value == "gAAAAABnot-a-token"
     assert (await Project.get(id=project.id)).repo_token == "gAAAA and more"
+
+
+async def test_a_route_is_not_waited_for_once_docker_has_gone(
+    world: FakeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looking = list[str]()
+
+    async def seen(*_: object, **__: object) -> bool:
+        looking.append("began")
+        try:
+            await asyncio.sleep(PATIENCE)
+        finally:
+            looking.append("ended")
+        return False
+
+    async def gone(_: str) -> None:
+        raise Unavailable("Docker doesn't answer.")
+
+    deployment = await pushed(world, await shop(world))
+    alias = await Alias.get(project=deployment.project, kind="production")
+    monkeypatch.setattr(world.proxy, "seen", seen)
+    monkeypatch.setattr(world.containers, "keep_running", gone)
+    with pytest.raises(Unavailable):
+        await traffic.go_live(world, deployment, alias)
+    await asyncio.sleep(0)
+    assert looking == ["began", "ended"]
