@@ -1,17 +1,21 @@
-"""access.json: which e-mail addresses may sign in. No file, or one without rules: every valid address."""
+"""access.json: which e-mail addresses may sign in. No file, or one without rules: every valid address. Who is turned
+away may be reported to an address of the operator's choice."""
 
 import asyncio
 import json
 import logging
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
+
+import aiohttp
 
 log = logging.getLogger(__name__)
 
 KINDS = ("emails", "domains", "globs", "regex")
 LONGEST_EMAIL = 320
+REPORT_TIMEOUT = 3
 
 
 @dataclass(frozen=True)
@@ -24,8 +28,8 @@ class Rules:
     regex: tuple[re.Pattern[str], ...] = ()
 
     @property
-    def empty(self) -> bool:
-        return not (self.emails or self.domains or self.globs or self.regex)
+    def count(self) -> int:
+        return len(self.emails) + len(self.domains) + len(self.globs) + len(self.regex)
 
     def allow(self, address: str) -> bool:
         """Whether one rule fits the whole address; letters in either case are the same.
@@ -37,7 +41,7 @@ class Rules:
         if len(email) > LONGEST_EMAIL or email.count("@") != 1:
             return False
         return (
-            self.empty
+            not self.count
             or email in self.emails
             or email.partition("@")[2] in self.domains
             or any(fnmatchcase(email, glob) for glob in self.globs)
@@ -90,11 +94,17 @@ class Access:
         self.path = path
         self._seen: tuple[int, ...] | None = ()
         self._rules: Rules | None = None
-        """None: the file is broken, nobody gets in."""
+        self.broken = ""
+        """What is wrong with the file, when it was last read."""
 
     async def allows(self, address: str) -> bool:
+        rules = await self.rules()
+        return rules is not None and rules.allow(address)
+
+    async def rules(self) -> Rules | None:
+        """What the file says now; None: it is broken, and nobody gets in."""
         await asyncio.to_thread(self._look)
-        return self._rules is not None and self._rules.allow(address)
+        return self._rules
 
     def _look(self) -> None:
         """Read the file if it isn't the one we know. Two at once only read it twice."""
@@ -102,7 +112,7 @@ class Access:
             stat = self.path.stat()
             seen = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
         except FileNotFoundError:
-            self._seen, self._rules = None, Rules()
+            self._seen, self._rules, self.broken = None, Rules(), ""
             return
         except OSError as error:
             self._break(f"it can't be read ({error.strerror})", seen=(0,))
@@ -111,7 +121,7 @@ class Access:
             return
         try:
             self._rules = parse(self.path.read_text(encoding="utf-8"))
-            self._seen = seen
+            self._seen, self.broken = seen, ""
         except (BadRules, OSError, UnicodeDecodeError) as error:
             self._break(str(error), seen=seen)
 
@@ -119,4 +129,29 @@ class Access:
         """Said once for each version of the file."""
         if seen != self._seen:
             log.error("access.json is broken and denies everybody", extra={"path": str(self.path), "why": why})
-        self._seen, self._rules = seen, None
+        self._seen, self._rules, self.broken = seen, None, why
+
+
+@dataclass(frozen=True)
+class Denial:
+    """Somebody who was turned away."""
+
+    email: str
+    provider: str
+    """email, github or google."""
+    ip: str
+    user_agent: str
+
+
+async def report(url: str, denial: Denial) -> None:
+    """Post it to the operator's own system. Whether that answers changes nothing for anybody."""
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=REPORT_TIMEOUT)) as http,
+            http.post(url, json=asdict(denial), allow_redirects=False) as answer,
+        ):
+            trouble = "" if answer.status < 300 else f"status {answer.status}"
+    except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
+        trouble = type(error).__name__
+    if trouble:
+        log.warning("denial not reported", extra={"why": trouble})

@@ -650,7 +650,7 @@ class Jobs(Protocol):
         """What runs may differ from what is wanted."""
 
     def work_soon(self, queue: str) -> None:
-        """There is something in this queue (jobs/queues.py): receipts, reports or removals."""
+        """There is something in this queue (jobs/queues.py): receipts, looks, reports or removals."""
 
 
 @dataclass

@@ -19,6 +19,7 @@ from tortoise.context import TortoiseContext
 from devpush import local
 from devpush.adapters.docker import DockerContainers
 from devpush.adapters.git import GitMirrors
+from devpush.adapters.git_address import Addresses
 from devpush.adapters.github import GitHubApi
 from devpush.adapters.logtable import LogTable
 from devpush.adapters.mail import mailer
@@ -251,7 +252,10 @@ async def open_world(
                 entrypoint=str(endpoints.traefik_url),
                 api_ping=f"{endpoints.traefik_api}/ping" if endpoints.traefik_api else None,
             ),
-            git=GitMirrors(settings.data_dir),
+            git=GitMirrors(
+                settings.data_dir,
+                addresses=Addresses(settings.allow_private_addresses, own=settings.github_url, proxies=os.environ),
+            ),
             logs=await stack.enter_async_context(LogTable(str(endpoints.postgres_dsn))),
             live=live,
             leases=await stack.enter_async_context(RedisLeases(str(endpoints.redis_url), installation)),

@@ -194,6 +194,15 @@ find_python() {
   return 1
 }
 
+# What stands in for GitHub, Google and Resend in the tests: an npm package at an exact version, in a cache folder of the
+# user's. Its Node.js comes with requirements-dev.lock.
+ensure_emulate() {
+  (cd "$ROOT" && "$PYTHON" -m tests.emulate --look) && return 0
+  step "Installing emulate (GitHub, Google and Resend for the tests)" install_emulate
+}
+
+install_emulate() { cd "$ROOT" && "$PYTHON" -m tests.emulate; }
+
 # The images
 
 # The network's private CA, if it has one: runner images must trust it to install anything.

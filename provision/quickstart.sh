@@ -24,6 +24,7 @@ main() {
   ensure_docker
   ensure_firewall
   need git git
+  need ssh openssh-client
   ensure_venv requirements.lock
   find_data_dir
   if running; then

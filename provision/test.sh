@@ -17,6 +17,8 @@ main() {
   esac
   cd "$ROOT"
   need git git
+  need ssh openssh-client
+  [ -x /usr/sbin/sshd ] || [ "$part" = lint ] || need sshd openssh-server
   ensure_venv requirements.lock requirements-dev.lock
   case "$part" in
     all)
@@ -24,6 +26,7 @@ main() {
       lint
       prepare_engine
       prepare_browser
+      ensure_emulate
       tests tests/unit tests/integration tests/abuse tests/life tests/browser -- "$@"
       ;;
     quick)
@@ -39,11 +42,13 @@ main() {
       ;;
     integration | abuse | life)
       prepare_engine
+      ensure_emulate
       tests "tests/$part" -- "$@"
       ;;
     browser)
       prepare_engine
       prepare_browser
+      ensure_emulate
       tests tests/browser -- "$@"
       ;;
   esac

@@ -28,7 +28,9 @@ from devpush.local import Endpoints, Local
 from devpush.models import database
 from devpush.models.secret import use_keys
 from devpush.settings import Settings
+from tests.emulate import Emulate, running
 from tests.fakes import FakeWorld, fake_world
+from tests.github_server import GitHubServer
 from tests.patience import until
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -123,6 +125,20 @@ def settings(tmp_path: Path) -> Settings:
 def world(settings: Settings) -> FakeWorld:
     """A world of fakes."""
     return fake_world(settings)
+
+
+@pytest.fixture(scope="session")
+def emulate() -> Iterator[Emulate]:
+    """GitHub, Google and Resend, written by somebody else. Tests share it."""
+    with running() as found:
+        yield found
+
+
+@pytest.fixture
+def github_server(emulate: Emulate) -> Iterator[GitHubServer]:
+    """A GitHub at one address, with what emulate lacks; a test's own."""
+    with GitHubServer(emulate).serving() as server:
+        yield server
 
 
 @dataclass

@@ -1,20 +1,22 @@
 """In-memory stand-ins for everything outside, one a port: small, truthful, and to be told what goes wrong."""
 
 import asyncio
+import base64
 import hashlib
 import io
 import posixpath
 import tarfile
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import Literal
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from devpush import ports
-from devpush.errors import DeployFailed, Unavailable
+from devpush.errors import DeployFailed, Refused, Unavailable
 from devpush.ports import (
     Commit,
     Container,
@@ -762,9 +764,360 @@ class FakeJobs:
 # GitHub and Google
 
 
+@dataclass
+class FakeRepository:
+    """A repository on GitHub. `pushers` and `readers` are logins; everybody reads what is public."""
+
+    id: int
+    full_name: str
+    installation: int
+    private: bool
+    default_branch: str
+    clone_url: str
+    pushers: set[str]
+    readers: set[str]
+    heads: dict[str, str] = field(default_factory=dict)
+    files: dict[str, dict[str, str]] = field(default_factory=dict)
+    """sha → path → text."""
+
+    def seen_by(self, login: str) -> ports.GitHubRepository:
+        return ports.GitHubRepository(
+            id=self.id,
+            full_name=self.full_name,
+            private=self.private,
+            default_branch=self.default_branch,
+            clone_url=self.clone_url,
+            can_push=login in self.pushers,
+        )
+
+    def open_to(self, login: str) -> bool:
+        return not self.private or login in self.pushers | self.readers
+
+
+@dataclass(frozen=True)
+class IssuedToken:
+    """An installation's token, as it was asked for."""
+
+    value: str
+    installation: int
+    repositories: tuple[int, ...]
+    permissions: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Told:
+    """What GitHub was told of a deployment of ours. `about` is the commit's sha, or the GitHub deployment's id."""
+
+    repository: str
+    about: str
+    state: str
+    context: str = ""
+    """A status's context, or a deployment's environment."""
+    description: str = ""
+    url: str = ""
+    log_url: str = ""
+
+
 class FakeGitHub(Away):
-    """To be written."""
+    """One GitHub with one App. `have_…` makes what is there; `refuse["set_status"] = GitHubRefused(…)` lets that call
+    fail until it is taken out; `delay` is how many seconds every call takes; `calls` is what was asked, in order."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+        self.refuse: dict[str, Exception] = {}
+        self.delay = 0.0
+        self.page_size = 100
+        self.users: dict[str, ports.GitHubUser] = {}
+        """By login."""
+        self.user_tokens: dict[str, str] = {}
+        """Token → login; take one out, and it is refused."""
+        self.refreshes: dict[str, str] = {}
+        """Refresh token → login; each works once."""
+        self.expire_in: timedelta | None = None
+        """When set, user tokens expire, and come with a refresh token."""
+        self.manifests: dict[str, ports.App] = {}
+        """Code → the App that convert_manifest gives, once."""
+        self.installations: dict[int, ports.GitHubAccount] = {}
+        self.members: dict[int, set[str]] = {}
+        """Installation → logins that see it."""
+        self.all: dict[int, FakeRepository] = {}
+        self.issued: list[IssuedToken] = []
+        self.statuses: list[Told] = []
+        self.deployments: dict[int, Told] = {}
+        self.deployment_statuses: list[Told] = []
+        self._agreed: dict[str, tuple[str, str, str]] = {}
+        self._numbers = count(1001)
+
+    # What is there
+
+    def have_user(self, login: str, *, email: str = "", name: str = "") -> ports.Token:
+        """Somebody on GitHub who has let us in; the token of theirs."""
+        known = self.users.get(login)
+        self.users[login] = ports.GitHubUser(known.id if known else next(self._numbers), login, name, email)
+        return self._user_token(login)
+
+    def have_installation(
+        self, login: str, *, type: Literal["User", "Organization"] = "User", members: Sequence[str] = ()
+    ) -> int:
+        """Our App is installed on this account, which the account itself and these logins see; its id."""
+        id = next(self._numbers)
+        self.installations[id] = ports.GitHubAccount(id, next(self._numbers), login, type)
+        self.members[id] = {login, *members}
+        return id
+
+    def suspend(self, installation: int, suspended: bool = True) -> None:
+        self.installations[installation] = replace(self.installations[installation], suspended=suspended)
+
+    def have_repository(
+        self,
+        full_name: str,
+        installation: int,
+        *,
+        pushers: Sequence[str] = (),
+        readers: Sequence[str] = (),
+        private: bool = False,
+        files: Mapping[str, str] | None = None,
+        default_branch: str = "main",
+        clone_url: str = "",
+    ) -> FakeRepository:
+        """A repository our App is let into; with `files` it has a first commit."""
+        id = next(self._numbers)
+        url = clone_url or f"https://github.com/{full_name}.git"
+        made = FakeRepository(
+            id, full_name, installation, private, default_branch, url, set(pushers), set(readers) | set(pushers)
+        )
+        self.all[id] = made
+        if files is not None:
+            self.push(made, files, branch=default_branch)
+        return made
+
+    def push(self, repository: FakeRepository, files: Mapping[str, str], *, branch: str = "main", sha: str = "") -> str:
+        """The branch's newest commit (with this sha, say FakeGit's) holds these files; its sha."""
+        sha = sha or hashlib.sha1(f"{next(self._numbers)}".encode(), usedforsecurity=False).hexdigest()
+        repository.files[sha] = dict(files)
+        repository.heads[branch] = sha
+        return sha
+
+    def agree(self, url: str, login: str) -> str:
+        """Somebody follows an authorize_url and agrees; the address that their browser comes back to."""
+        asked = dict(parse_qsl(urlsplit(url).query))
+        code = f"code-{next(self._numbers)}"
+        self._agreed[code] = (login, asked["redirect_uri"], asked["code_challenge"])
+        return f"{asked['redirect_uri']}?{urlencode({'code': code, 'state': asked['state']})}"
+
+    def _user_token(self, login: str) -> ports.Token:
+        value = f"ghu_{login}-{next(self._numbers)}"
+        self.user_tokens[value] = login
+        if self.expire_in is None:
+            return ports.Token(value)
+        refresh = f"ghr_{login}-{next(self._numbers)}"
+        self.refreshes[refresh] = login
+        return ports.Token(value, datetime.now(UTC) + self.expire_in, refresh)
+
+    # Signing in
+
+    def authorize_url(self, app: ports.App, *, redirect_uri: str, state: str, challenge: str, login: str = "") -> str:
+        asked = {
+            "client_id": app.client_id,
+            "redirect_uri": redirect_uri,
+            "state": state,
+            "code_challenge": challenge,
+            "code_challenge_method": "S256",
+        }
+        return "https://github.com/login/oauth/authorize?" + urlencode(asked | ({"login": login} if login else {}))
+
+    async def exchange(self, app: ports.App, *, code: str, redirect_uri: str, verifier: str) -> ports.Token:
+        await self._call("exchange")
+        login, wanted_uri, challenge = self._agreed.pop(code, ("", "", ""))
+        if not login or wanted_uri != redirect_uri or challenge != _challenge(verifier):
+            raise ports.GitHubRefused("GitHub doesn't know this sign-in any more. Please start again.", status=200)
+        return self._user_token(login)
+
+    async def refresh(self, app: ports.App, refresh: str) -> ports.Token:
+        await self._call("refresh")
+        login = self.refreshes.pop(refresh, None)
+        if login is None:
+            raise ports.TokenRefused("GitHub doesn't accept the refresh token any more.")
+        return self._user_token(login)
+
+    async def user(self, token: ports.Token) -> ports.GitHubUser:
+        await self._call("user")
+        return self.users[self._login(token)]
+
+    # The App
+
+    async def convert_manifest(self, code: str) -> ports.App:
+        await self._call("convert_manifest")
+        if code not in self.manifests:
+            raise ports.GitHubRefused("GitHub doesn't know this code. It works once, within an hour.", status=404)
+        return self.manifests.pop(code)
+
+    async def installation(self, app: ports.App, id: int) -> ports.GitHubAccount:
+        await self._call("installation")
+        return self._installation(id)
+
+    async def installation_token(
+        self,
+        app: ports.App,
+        installation: int,
+        *,
+        repositories: Sequence[int] = (),
+        permissions: Mapping[str, str],
+    ) -> ports.Token:
+        await self._call("installation_token")
+        if self._installation(installation).suspended:
+            raise ports.GitHubRefused("The installation of our App is suspended.", status=403)
+        if any(id not in self.all or self.all[id].installation != installation for id in repositories):
+            raise ports.GitHubRefused("Our App isn't let into this repository.", status=422)
+        value = f"ghs_{next(self._numbers)}"
+        self.issued.append(IssuedToken(value, installation, tuple(repositories), dict(permissions)))
+        return ports.Token(value, datetime.now(UTC) + timedelta(hours=1))
+
+    # What a user may do there
+
+    async def accounts(self, token: ports.Token) -> Sequence[ports.GitHubAccount]:
+        await self._call("accounts")
+        login = self._login(token)
+        return [account for id, account in self.installations.items() if login in self.members[id]]
+
+    async def repositories(
+        self, token: ports.Token, installation: int, *, page: int = 1
+    ) -> ports.Page[ports.GitHubRepository]:
+        await self._call("repositories")
+        login = self._login(token)
+        if login not in self.members.get(installation, ()):
+            raise ports.GitHubRefused("GitHub doesn't know this, or doesn't show it to us.", status=404)
+        seen = [one for one in self.all.values() if one.installation == installation and one.open_to(login)]
+        end = page * self.page_size
+        return ports.Page([one.seen_by(login) for one in seen[end - self.page_size : end]], len(seen) > end)
+
+    async def repository(self, token: ports.Token, id: int) -> ports.GitHubRepository:
+        await self._call("repository")
+        if id not in self.all:
+            raise ports.GitHubRefused("GitHub doesn't know this, or doesn't show it to us.", status=404)
+        self._repository(token, self.all[id].full_name)
+        return self.all[id].seen_by(self.user_tokens.get(token.value, ""))
+
+    async def files(self, token: ports.Token, repository: str, ref: str) -> tuple[str, Sequence[str]]:
+        await self._call("files")
+        found = self._repository(token, repository)
+        sha = found.heads.get(ref, ref)
+        if sha not in found.files:
+            raise ports.GitHubRefused("GitHub doesn't know this, or doesn't show it to us.", status=404)
+        return sha, sorted(found.files[sha])
+
+    async def read(
+        self, token: ports.Token, repository: str, sha: str, path: str, *, limit: int = 1_000_000
+    ) -> bytes | None:
+        await self._call("read")
+        text = self._repository(token, repository).files.get(sha, {}).get(path)
+        return None if text is None or len(text.encode()) > limit else text.encode()
+
+    async def heads(self, token: ports.Token, repository: str) -> Mapping[str, str]:
+        await self._call("heads")
+        return dict(self._repository(token, repository).heads)
+
+    # Speaking back
+
+    async def set_status(
+        self, token: ports.Token, repository: str, sha: str, *, state: str, context: str, description: str, url: str
+    ) -> None:
+        await self._call("set_status")
+        self._repository(token, repository)
+        self.statuses.append(Told(repository, sha, state, context, description, url))
+
+    async def create_deployment(
+        self, token: ports.Token, repository: str, sha: str, *, environment: str, description: str, production: bool
+    ) -> int:
+        await self._call("create_deployment")
+        self._repository(token, repository)
+        id = next(self._numbers)
+        self.deployments[id] = Told(repository, sha, "pending", environment, description)
+        return id
+
+    async def set_deployment_status(
+        self,
+        token: ports.Token,
+        repository: str,
+        deployment: int,
+        *,
+        state: str,
+        description: str,
+        log_url: str,
+        url: str,
+    ) -> None:
+        await self._call("set_deployment_status")
+        self._repository(token, repository)
+        if deployment not in self.deployments:
+            raise ports.GitHubRefused("GitHub doesn't know this, or doesn't show it to us.", status=404)
+        context = self.deployments[deployment].context
+        told = Told(repository, str(deployment), state, context, description, url, log_url)
+        self.deployment_statuses.append(told)
+
+    # Who may
+
+    async def _call(self, name: str) -> None:
+        self.calls.append(name)
+        await asyncio.sleep(self.delay)
+        self.reach()
+        if name in self.refuse:
+            raise self.refuse[name]
+
+    def _login(self, token: ports.Token) -> str:
+        if token.value not in self.user_tokens or (token.expires_at and token.expires_at < datetime.now(UTC)):
+            raise ports.TokenRefused("GitHub doesn't accept this token any more.")
+        return self.user_tokens[token.value]
+
+    def _installation(self, id: int) -> ports.GitHubAccount:
+        if id not in self.installations:
+            raise ports.GitHubRefused("GitHub doesn't know this, or doesn't show it to us.", status=404)
+        return self.installations[id]
+
+    def _repository(self, token: ports.Token, full_name: str) -> FakeRepository:
+        """As the token's holder sees it: a user, or an installation in the bounds of its token."""
+        found = next((one for one in self.all.values() if one.full_name == full_name), None)
+        issued = next((one for one in self.issued if one.value == token.value), None)
+        if issued is None:
+            seen = found is not None and found.open_to(self._login(token))
+        elif issued.installation not in self.installations:
+            raise ports.TokenRefused("GitHub doesn't accept this token any more.")
+        else:
+            seen = found is not None and found.installation == issued.installation
+            seen = seen and (not issued.repositories or found.id in issued.repositories)  # type: ignore[union-attr]
+        if not found or not seen:
+            raise ports.GitHubRefused("GitHub doesn't know this, or doesn't show it to us.", status=404)
+        return found
 
 
 class FakeOpenId(Away):
-    """To be written."""
+    """Google. `people` says whose code is whose; `agree` plays a person in the browser, and then claims are strict."""
+
+    def __init__(self) -> None:
+        self.people: dict[str, ports.Claims] = {}
+        """Code → who it is; each works once."""
+        self._asked: dict[str, dict[str, str]] = {}
+        self._numbers = count(1)
+
+    def agree(self, url: str, claims: ports.Claims) -> str:
+        """Somebody follows an authorize_url and signs in; the address that their browser comes back to."""
+        asked = dict(parse_qsl(urlsplit(url).query))
+        code = f"code-{next(self._numbers)}"
+        self.people[code], self._asked[code] = claims, asked
+        return f"{asked['redirect_uri']}?{urlencode({'code': code, 'state': asked['state']})}"
+
+    async def authorize_url(self, *, redirect_uri: str, state: str, nonce: str, challenge: str) -> str:
+        self.reach()
+        asked = {"redirect_uri": redirect_uri, "state": state, "nonce": nonce, "code_challenge": challenge}
+        return "https://accounts.google.com/o/oauth2/v2/auth?" + urlencode(asked)
+
+    async def claims(self, *, code: str, redirect_uri: str, verifier: str, nonce: str) -> ports.Claims:
+        self.reach()
+        said = {"redirect_uri": redirect_uri, "nonce": nonce, "code_challenge": _challenge(verifier)}
+        if code not in self.people or not said.items() <= self._asked.get(code, said).items():
+            raise Refused("Google doesn't know this sign-in any more. Please start again.")
+        return self.people.pop(code)
+
+
+def _challenge(verifier: str) -> str:
+    """PKCE's S256."""
+    return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")

@@ -7,7 +7,7 @@ import os
 import ssl
 import subprocess
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,6 +18,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+NAME = "git.example.test"
+"""A name that no DNS knows: who asks for it by name has been told where it is."""
 ENVIRONMENT = {
     "PATH": os.environ["PATH"],
     "HOME": "/nonexistent",
@@ -105,14 +107,20 @@ class GitServer:
     port: int = 0
     password: str = ""
     """Empty: open to all."""
+    accepts: Callable[[str], bool] | None = None
+    """Which passwords open it, instead of the one above."""
     redirect_to: str = ""
+    redirect_from: str = ""
+    """Only what begins so is redirected; empty: everything."""
+    files: Mapping[str, str] = field(default_factory=dict)
+    """Path → text, for a server that has no git: nothing else is there then."""
     requests: list[str] = field(default_factory=list)
     credentials: set[str] = field(default_factory=set)
     slow: threading.Event | None = None
     """Holds every answer back until it is set."""
 
-    def url(self, name: str) -> str:
-        return f"https://127.0.0.1:{self.port}/{name}"
+    def url(self, name: str, host: str = "127.0.0.1") -> str:
+        return f"https://{host}:{self.port}/{name}"
 
     @contextmanager
     def serving(self) -> Iterator["GitServer"]:
@@ -129,6 +137,12 @@ class GitServer:
             server.shutdown()
             server.server_close()
 
+    def opened_by(self, basic: str) -> bool:
+        plain = base64.b64decode(basic).decode()
+        self.credentials.add(plain)
+        password = plain.partition(":")[2]
+        return self.accepts(password) if self.accepts else not self.password or password == self.password
+
 
 def _handler(served: GitServer) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
@@ -138,57 +152,30 @@ def _handler(served: GitServer) -> type[BaseHTTPRequestHandler]:
             served.requests.append(self.path)
             if served.slow:
                 served.slow.wait(30)
-            if served.redirect_to:
-                self.send_response(302)
-                self.send_header("Location", served.redirect_to + self.path)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-            elif self.allowed():
-                self.answer()
+            elsewhere = served.redirect_to or served.redirect_from
+            if elsewhere and self.path.startswith(served.redirect_from):
+                self.reply(302, {"Location": elsewhere + self.path})
+            elif not self.allowed():
+                self.reply(401, {"WWW-Authenticate": 'Basic realm="git"'})
+            elif served.files:
+                text = served.files.get(self.path.partition("?")[0])
+                self.reply(404 if text is None else 200, {}, (text or "").encode())
+            else:
+                self.reply(*_backend(served.root, self))
 
         do_POST = do_GET  # noqa: N815  # the name that the standard library looks for
 
         def allowed(self) -> bool:
-            given = self.headers.get("Authorization", "").removeprefix("Basic ")
-            plain = base64.b64decode(given).decode()
-            served.credentials.add(plain)
-            if not served.password or plain.partition(":")[2] == served.password:
-                return True
-            self.send_response(401)
-            self.send_header("WWW-Authenticate", 'Basic realm="git"')
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-            return False
+            return served.opened_by(self.headers.get("Authorization", "").removeprefix("Basic "))
 
-        def answer(self) -> None:
-            path, _, query = self.path.partition("?")
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            done = subprocess.run(
-                ["git", "http-backend"],
-                input=body,
-                capture_output=True,
-                check=False,
-                env={
-                    **ENVIRONMENT,
-                    "GIT_PROJECT_ROOT": str(served.root),
-                    "GIT_HTTP_EXPORT_ALL": "1",
-                    "GIT_PROTOCOL": self.headers.get("Git-Protocol", ""),
-                    "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding", ""),
-                    "PATH_INFO": path,
-                    "QUERY_STRING": query,
-                    "REQUEST_METHOD": self.command,
-                    "CONTENT_TYPE": self.headers.get("Content-Type", ""),
-                },
-            )
-            head, _, rest = done.stdout.partition(b"\r\n\r\n")
-            lines = dict(line.split(": ", 1) for line in head.decode().split("\r\n") if ": " in line)
-            self.send_response(int(lines.pop("Status", "200").split()[0]))
-            for name, value in lines.items():
+        def reply(self, status: int, headers: Mapping[str, str], body: bytes = b"") -> None:
+            self.send_response(status)
+            for name, value in headers.items():
                 self.send_header(name, value)
-            self.send_header("Content-Length", str(len(rest)))
+            self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             with suppress(OSError):  # whoever asked is gone
-                self.wfile.write(rest)
+                self.wfile.write(body)
 
         def log_message(self, format: str, *args: object) -> None:
             """Not to the terminal."""
@@ -196,8 +183,34 @@ def _handler(served: GitServer) -> type[BaseHTTPRequestHandler]:
     return Handler
 
 
+def _backend(root: Path, asked: BaseHTTPRequestHandler) -> tuple[int, Mapping[str, str], bytes]:
+    """What git itself answers: status, headers, body."""
+    path, _, query = asked.path.partition("?")
+    done = subprocess.run(
+        ["git", "http-backend"],
+        input=asked.rfile.read(int(asked.headers.get("Content-Length", 0))),
+        capture_output=True,
+        check=False,
+        env={
+            **ENVIRONMENT,
+            "GIT_PROJECT_ROOT": str(root),
+            "GIT_HTTP_EXPORT_ALL": "1",
+            "GIT_PROTOCOL": asked.headers.get("Git-Protocol", ""),
+            "HTTP_CONTENT_ENCODING": asked.headers.get("Content-Encoding", ""),
+            "PATH_INFO": path,
+            "QUERY_STRING": query,
+            "REQUEST_METHOD": asked.command,
+            "CONTENT_TYPE": asked.headers.get("Content-Type", ""),
+        },
+    )
+    head, _, body = done.stdout.partition(b"\r\n\r\n")
+    headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n") if ": " in line)
+    return int(headers.pop("Status", "200").split()[0]), headers, body
+
+
 def _certificate(path: Path) -> Path:
-    """A certificate for 127.0.0.1 that vouches for itself, with its key behind it."""
+    """A certificate for 127.0.0.1 and NAME that vouches for itself, with its key behind it."""
+    names = x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName(NAME)
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
     now = datetime.datetime.now(datetime.UTC)
@@ -209,7 +222,7 @@ def _certificate(path: Path) -> Path:
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - datetime.timedelta(days=1))
         .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False)
+        .add_extension(x509.SubjectAlternativeName([*names]), False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )

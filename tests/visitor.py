@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from quart import Quart
+from quart.datastructures import FileStorage
 from quart.testing import QuartClient
 from werkzeug.datastructures import Headers
 
@@ -85,6 +86,7 @@ class Visitor:
         form: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         htmx: bool = False,
+        files: Mapping[str, FileStorage] | None = None,
     ) -> Answer:
         sent = {"Host": self.host, "Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items())}
         if method not in ("GET", "HEAD"):
@@ -92,7 +94,9 @@ class Visitor:
         if htmx:
             sent["HX-Request"] = "true"
         fields = dict(form) if form is not None else None
-        answer = await self._client.open(path, method=method, headers=sent | dict(headers or {}), form=fields)
+        answer = await self._client.open(
+            path, method=method, headers=sent | dict(headers or {}), form=fields, files=files
+        )
         self._keep_cookies(answer.headers)
         return Answer(answer.status_code, answer.headers, await answer.get_data(as_text=False))
 

@@ -15,10 +15,10 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO
-from urllib.parse import urlsplit
+from typing import IO, Any
 
-from devpush.adapters.git_run import GitFailed, GitProgram, RefMissing, TooLarge
+from devpush.adapters.git_address import Addresses, parse
+from devpush.adapters.git_run import GitFailed, GitProgram, Redirected, RefMissing, TooLarge
 from devpush.adapters.git_tree import Damaged, entries_of, safe, write_tar
 from devpush.errors import DeployFailed
 from devpush.ports import Commit, Repository, TreeEntry
@@ -40,28 +40,24 @@ FORMAT = "%H%x00%an%x00%ct%x00%B"
 
 
 class GitMirrors:
-    """Git, by the git command. `folder` (DATA_DIR/mirrors) is ours alone."""
+    """Git, by the git command. `folder` is ours; `addresses` says which servers may be asked (none of private
+    networks, unless it is told otherwise)."""
 
-    def __init__(self, folder: Path, environ: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, folder: Path, environ: Mapping[str, str] | None = None, *, addresses: Addresses | None = None
+    ) -> None:
         self.folder = folder
-        self.git = GitProgram(folder, os.environ if environ is None else environ)
+        environ = os.environ if environ is None else environ
+        self.git = GitProgram(folder, environ, addresses or Addresses(proxies=environ))
         self.locks: dict[Path, asyncio.Lock] = {}
+        self.spelt: dict[str, str] = {}
+        """Address → the same with `.git`, for servers that want it so."""
         self.prepared = False
 
     async def heads(self, repository: Repository) -> Mapping[str, str]:
         await self._prepare(repository)
-        return _heads(
-            (
-                await self.git.run(
-                    "ls-remote",
-                    "--symref",
-                    "--",
-                    repository.url,
-                    repository=repository,
-                    timeout=HEADS_TIMEOUT,
-                )
-            ).decode(errors="replace")
-        )
+        listed = await self._ask(repository, "ls-remote", "--symref", timeout=HEADS_TIMEOUT)
+        return _heads(listed.decode(errors="replace"))
 
     async def fetch(self, repository: Repository, ref: str) -> Commit:
         await self._prepare(repository)
@@ -218,7 +214,8 @@ class GitMirrors:
             options = ["--prune", *(["--unshallow"] if (mirror.path / "shallow").exists() else [])]
         if not await asyncio.to_thread(mirror.crowded):
             options.append("--no-auto-gc")  # to ask git whether it is time would be two more processes
-        await self.git.run(
+        await self._ask(
+            repository,
             *mirror.at,
             "fetch",
             "--quiet",
@@ -227,14 +224,27 @@ class GitMirrors:
             "--no-recurse-submodules",
             "--no-write-fetch-head",
             *options,
-            "--",
-            repository.url,
-            what,
-            repository=repository,
+            what=[what],
             timeout=FETCH_TIMEOUT,
             keep_open=[mirror.lock],
             watch=mirror.outgrown,
         )
+
+    async def _ask(self, repository: Repository, *arguments: str, what: Sequence[str] = (), **more: Any) -> bytes:
+        """Run git against the repository's server. GitLab redirects those who leave out `.git`: they are asked again
+        with it, at the same server."""
+        url = self.spelt.get(repository.url, repository.url)
+        try:
+            return await self.git.run(*arguments, "--", url, *what, repository=repository, **more)
+        except Redirected:
+            if url.endswith(".git"):
+                raise
+            spelt = f"{url}.git"
+            with suppress(DeployFailed):
+                answer = await self.git.run(*arguments, "--", spelt, *what, repository=repository, **more)
+                self.spelt[repository.url] = spelt
+                return answer
+            raise
 
     # Reading
 
@@ -332,7 +342,7 @@ class _Mirror:
 
 def _opener(repository: Repository) -> str:
     """Says nothing about the credential itself: tokens are long and random."""
-    return hashlib.sha256(f"{repository.username}\n{repository.token}".encode()).hexdigest()
+    return hashlib.sha256(f"{repository.username}\n{repository.token}{repository.key}".encode()).hexdigest()
 
 
 def _locked(lock: IO[str]) -> bool:
@@ -350,18 +360,10 @@ def _refuse(repository: Repository) -> None:
         raise DeployFailed("The repository's address isn't one.")
     if re.search(r"[\x00-\x1f\x7f]", repository.username + repository.token):
         raise DeployFailed("The token can't hold line ends or control characters.")
-    if repository.local:
-        if not Path(url).is_dir() or not Path(url).is_absolute():
-            raise DeployFailed(f"There is no folder {url} on this server.")
-        return
-    try:
-        parts = urlsplit(url)
-        fine = parts.scheme in ("https", "ssh") and parts.hostname and not parts.password and " " not in url
-        fine = fine and not parts.hostname.startswith("-") and (parts.port or 1) > 0  # type: ignore[union-attr]
-    except ValueError:
-        fine = False
-    if not fine:
-        raise DeployFailed("The repository's address must begin with https:// or ssh://, without a password in it.")
+    if not repository.local:
+        parse(url)
+    elif not Path(url).is_dir() or not Path(url).is_absolute():
+        raise DeployFailed(f"There is no folder {url} on this server.")
 
 
 def _checked(sha: str) -> str:

@@ -1,6 +1,8 @@
 """Runs git so that nothing a repository or its address says reaches this machine, and says what failed.
 
-No shell, an environment from scratch, time, memory and output limited; the whole process group ends with us.
+No shell, an environment from scratch, time, memory and output limited; the whole process group ends with us. It
+connects to addresses that were checked before, and nowhere else. What opens a repository is handed over in files that
+only this user may read, and that are gone when git is: argument lists and environments can be read from outside.
 """
 
 import asyncio
@@ -11,17 +13,24 @@ import shlex
 import shutil
 import signal
 import subprocess
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
+import tempfile
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, nullcontext, suppress
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
+from devpush.adapters.git_address import Addresses, Place
 from devpush.errors import DeployFailed
 from devpush.ports import Repository
 
 MEMORY = 4 << 30  # bytes of address space: a small pack can be made to unfold into any size
 OUTPUT = 64 << 20
 KEPT_ERRORS = 64 << 10
+LEAST_VERSION = (2, 37)
+"""The first that can be told the addresses of a server (http.curloptResolve)."""
+FORGOTTEN_AFTER = 3600.0
+"""Seconds after which what a killed process of ours had handed over is removed."""
 KEPT_VARIABLES = ("GIT_SSL_CAINFO", "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy")
 
 CONFIG = """\
@@ -35,10 +44,12 @@ CONFIG = """\
     version = 2
 [transfer]
     fsckObjects = true
+    bundleURI = false
 [fetch]
     # Objects in packs only: a pack is moved in when it is whole, so a fetch cut off leaves nothing half done.
     unpackLimit = 1
     recurseSubmodules = false
+    uriProtocols =
 [fetch "fsck"]
     # Harmless, and found in the history of well-known repositories.
     badTimezone = ignore
@@ -46,8 +57,8 @@ CONFIG = """\
     missingSpaceBeforeDate = ignore
     zeroPaddedFilemode = ignore
 [http]
-    # A renamed repository answers with a redirect; a credential is only ever given to the first host (below).
-    followRedirects = initial
+    # Where one leads was checked by nobody. The same goes for alternates: with this, git leaves them alone, too.
+    followRedirects = false
     lowSpeedLimit = 1000
     lowSpeedTime = 30
 [gc]
@@ -68,12 +79,21 @@ CONFIG = """\
 """
 
 SSH = (
-    "ssh -F /dev/null -o BatchMode=yes -o ConnectTimeout=20 -o StrictHostKeyChecking=accept-new "
-    "-o IdentitiesOnly=yes -o IdentityFile=/dev/null -o IdentityAgent=none"
+    *("ssh", "-F", "/dev/null"),
+    *("-o", "BatchMode=yes"),
+    *("-o", "ConnectTimeout=20"),
+    *("-o", "ServerAliveInterval=15"),
+    *("-o", "LogLevel=ERROR"),
+    *("-o", "StrictHostKeyChecking=accept-new"),
+    *("-o", "UpdateHostKeys=no"),
+    *("-o", "CheckHostIP=no"),
+    # Never the server's own keys: they would open to everyone what the server's user may read.
+    *("-o", "PreferredAuthentications=publickey"),
+    *("-o", "IdentitiesOnly=yes"),
+    *("-o", "IdentityAgent=none"),
+    *("-o", "ControlPath=none"),
+    *("-o", "ClearAllForwardings=yes"),
 )
-HELPER = """!f() { test "$1" = get && printf 'username=%s\\npassword=%s\\n' "$DEVPUSH_GIT_USERNAME" \
-"$DEVPUSH_GIT_TOKEN"; }; f"""
-"""Constant shell text; what it prints comes from its environment, so it stands in no list of processes."""
 
 
 class GitFailed(DeployFailed):
@@ -84,15 +104,20 @@ class TooLarge(DeployFailed):
     """More than we are ready to keep."""
 
 
+class Redirected(DeployFailed):
+    """The server sends us to another address, which nobody has checked."""
+
+
 class RefMissing(DeployFailed):
     """The server has no such branch or commit."""
 
 
 class GitProgram:
-    """The git command. `folder` is ours: it gets the configuration and an empty home."""
+    """The git command. `folder` is ours: it gets the configuration, an empty home, and the host keys of SSH servers."""
 
-    def __init__(self, folder: Path, environ: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path, environ: Mapping[str, str], addresses: Addresses) -> None:
         self.folder = folder
+        self.addresses = addresses
         self.kept = {name: environ[name] for name in KEPT_VARIABLES if name in environ}
         self.path = environ.get("PATH", os.defpath)
         self.prefix: list[str] = []
@@ -101,15 +126,42 @@ class GitProgram:
         if shutil.which("prlimit", path=self.path):
             self.prefix += ["prlimit", f"--as={MEMORY}", "--core=0", "--"]
 
+    @property
+    def private(self) -> Path:
+        """Where credentials are for as long as git works with them."""
+        return self.folder / "private"
+
+    @property
+    def known_hosts(self) -> Path:
+        """SSH servers' keys as they were when we first met them."""
+        return self.folder / "known_hosts"
+
     def prepare(self) -> None:
-        (self.folder / "home").mkdir(parents=True, exist_ok=True, mode=0o700)
+        """Raises DeployFailed if there is no git that can be used."""
+        self._check_version()
+        for folder in (self.folder / "home", self.private):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for left in self.private.iterdir():
+            with suppress(FileNotFoundError):
+                if time.time() - left.stat().st_mtime > FORGOTTEN_AFTER:
+                    shutil.rmtree(left, ignore_errors=True)
         fresh = self.folder / f"config.{secrets.token_hex(4)}"
         fresh.write_text(CONFIG)
         fresh.replace(self.folder / "config")
 
-    def environment(self, repository: Repository | None = None) -> dict[str, str]:
-        known_hosts = shlex.quote(str(self.folder / "known_hosts"))
-        environment = {
+    def _check_version(self) -> None:
+        try:
+            said = subprocess.run(["git", "version"], capture_output=True, env={"PATH": self.path}, check=False).stdout
+        except FileNotFoundError:
+            raise DeployFailed("This server has no git. Please tell whoever runs it.") from None
+        found = re.search(rb"(\d+)\.(\d+)", said)
+        if found and (int(found[1]), int(found[2])) < LEAST_VERSION:
+            least = ".".join(map(str, LEAST_VERSION))
+            raise DeployFailed(f"This server's git is older than {least}. Please tell whoever runs it.")
+
+    def environment(self, *, local: bool = False) -> dict[str, str]:
+        """Nothing of ours but where programs and certificates are."""
+        return {
             **self.kept,
             "PATH": self.path,
             "LC_ALL": "C",
@@ -121,20 +173,35 @@ class GitProgram:
             "GIT_OPTIONAL_LOCKS": "0",
             "GIT_TERMINAL_PROMPT": "0",
             "GIT_ASKPASS": "/bin/false",
-            "GIT_ALLOW_PROTOCOL": "file" if repository and repository.local else "https:ssh",
-            # Never the server's own keys: they would open to everyone what the server's user may read.
-            "GIT_SSH_COMMAND": f"{SSH} -o UserKnownHostsFile={known_hosts}",
+            "GIT_ALLOW_PROTOCOL": "file" if local else "https:ssh",
+            "GIT_SSH_COMMAND": "/bin/false",
+            "GIT_SSH_VARIANT": "ssh",
         }
-        if repository and repository.token and not repository.local:
-            parts = urlsplit(repository.url)
-            environment |= {
-                "DEVPUSH_GIT_USERNAME": repository.username or "x-access-token",
-                "DEVPUSH_GIT_TOKEN": repository.token,
-                "GIT_CONFIG_COUNT": "1",
-                "GIT_CONFIG_KEY_0": f"credential.{parts.scheme}://{parts.netloc.rpartition('@')[2]}.helper",
-                "GIT_CONFIG_VALUE_0": HELPER,
-            }
-        return environment
+
+    @asynccontextmanager
+    async def reaching(self, repository: Repository) -> AsyncIterator[dict[str, str]]:
+        """The environment in which git reaches this repository, at checked addresses and with what opens it."""
+        if repository.local:
+            yield self.environment(local=True)
+            return
+        place = await self.addresses.place(repository.url)
+        with tempfile.TemporaryDirectory(dir=self.private) as folder:  # 0700
+            if place.scheme == "ssh":
+                ssh = self._ssh(place, _write(Path(folder) / "key", repository.key))
+                yield self.environment() | {"GIT_SSH_COMMAND": shlex.join(ssh)}
+            else:
+                yield self.environment() | _configured(_https(place, repository, Path(folder) / "credential"))
+
+    def _ssh(self, place: Place, key: Path) -> Sequence[str]:
+        """ssh, with nothing in it that a person wrote but the name of the host, which is letters, digits, dots."""
+        standard = place.port == 22
+        return [
+            *SSH,
+            *(f"-oHostName={address}" for address in place.addresses[:1]),
+            f"-oHostKeyAlias={place.host if standard else f'[{place.host}]:{place.port}'}",
+            f"-oUserKnownHostsFile={_for_ssh(self.known_hosts)}",
+            f"-oIdentityFile={_for_ssh(key)}",
+        ]
 
     async def run(
         self,
@@ -147,6 +214,22 @@ class GitProgram:
         watch: Callable[[], Awaitable[str]] | None = None,
     ) -> bytes:
         """What git prints. Ended when it takes too long, prints too much, or `watch` returns a reason."""
+        async with self.reaching(repository) if repository else nullcontext(self.environment()) as environment:
+            printed, code, errors = await self._run(arguments, environment, feed, timeout, output, keep_open, watch)
+        if code:
+            raise explain(errors.decode(errors="replace"), repository)
+        return printed
+
+    async def _run(
+        self,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        feed: bytes,
+        timeout: float,
+        output: int,
+        keep_open: Sequence[int],
+        watch: Callable[[], Awaitable[str]] | None,
+    ) -> tuple[bytes, int, bytes]:
         process = await asyncio.create_subprocess_exec(
             *self.prefix,
             "git",
@@ -154,7 +237,7 @@ class GitProgram:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env=self.environment(repository),
+            env=environment,
             cwd="/",
             start_new_session=True,
             pass_fds=keep_open,
@@ -176,9 +259,42 @@ class GitProgram:
             await asyncio.shield(process.wait())
         if watching and watching.done() and not watching.cancelled():
             raise TooLarge(watching.result())
-        if code:
-            raise explain(errors.decode(errors="replace"), repository)
-        return printed
+        return printed, code, errors
+
+
+# What git is handed
+
+
+def _write(path: Path, text: str) -> Path:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+    return path
+
+
+def _for_ssh(path: Path) -> str:
+    """As ssh takes a file's name in an option: `%` begins a placeholder, a space a second name."""
+    return '"' + str(path).replace("%", "%%") + '"'
+
+
+def _https(place: Place, repository: Repository, credential: Path) -> Mapping[str, str]:
+    """Git's configuration for this one repository. curl takes the addresses as they are and asks nobody else."""
+    config = {}
+    if place.addresses and ":" not in place.host:
+        addresses = ",".join(f"[{address}]" if ":" in address else address for address in place.addresses)
+        config["http.curloptResolve"] = f"{place.host}:{place.port}:{addresses}"
+    if repository.token:
+        host = urlsplit(repository.url).netloc
+        username = quote(repository.username or "x-access-token", safe="")
+        _write(credential, f"https://{username}:{quote(repository.token, safe='')}@{host}\n")
+        config[f"credential.https://{host}.helper"] = f"store --file={shlex.quote(str(credential))}"
+    return config
+
+
+def _configured(config: Mapping[str, str]) -> dict[str, str]:
+    """Configuration as git reads it from its environment."""
+    pairs = [(f"GIT_CONFIG_KEY_{number}", key) for number, key in enumerate(config)]
+    pairs += [(f"GIT_CONFIG_VALUE_{number}", value) for number, value in enumerate(config.values())]
+    return {**dict(pairs), "GIT_CONFIG_COUNT": str(len(config))}
 
 
 def _pipes(
@@ -227,7 +343,30 @@ async def _feed(stream: asyncio.StreamWriter, text: bytes) -> None:
 
 REASONS: Sequence[tuple[str, type[DeployFailed], str]] = (
     (r"Could not resolve host", DeployFailed, "The server {host} can't be found. Is the address right?"),
+    (r"cannot run ssh", DeployFailed, "This server has no SSH client. Please tell whoever runs it."),
     (r"error in (tree|blob|commit|tag)|fsck error", DeployFailed, "Git's own check refuses it: {said}."),
+    (
+        r"HOST IDENTIFICATION HAS CHANGED",
+        DeployFailed,
+        (
+            "The server {host} shows another SSH host key than before. Somebody may be in between. If its key was "
+            "replaced, whoever runs this server accepts the new one by removing the old one from known_hosts."
+        ),
+    ),
+    (r"Host key verification failed", DeployFailed, "The server {host} doesn't prove who it is by its SSH host key."),
+    (
+        r"Permission denied \(",
+        DeployFailed,
+        "The server {host} doesn't let us in: {opener}",
+    ),
+    (
+        r"returned error: 30[1278]",
+        Redirected,
+        (
+            "{url} redirects to another address, which isn't followed. Was the repository renamed or moved? "
+            "Please enter its new address."
+        ),
+    ),
     (
         r"certificate",
         DeployFailed,
@@ -236,18 +375,18 @@ REASONS: Sequence[tuple[str, type[DeployFailed], str]] = (
     (
         (
             r"Authentication failed|could not read (Username|Password)|returned error: 40[13]"
-            r"|Permission denied|Access denied|Host key verification failed"
+            r"|Permission denied|[Aa]ccess denied"
         ),
         DeployFailed,
-        "{url} is private or doesn't exist: it asks for a password, and {opener}.",
+        "{url} is private or doesn't exist: {opener}",
     ),
     (
         (
             r"returned error: 4(04|10)|[Rr]epository not found|not found: did you run|repository '.*' not found"
-            r"|does not appear to be a git repository"
+            r"|does not appear to be a git repository|ERROR: .*(not (be )?found|[Uu]nauthorized|denied)"
         ),
         DeployFailed,
-        "There is no repository at {url}, or it is private and {opener}.",
+        "There is no repository at {url}, or it is private: {opener}",
     ),
     (
         r"transport '.*' not allowed|unable to find remote helper",
@@ -265,7 +404,6 @@ REASONS: Sequence[tuple[str, type[DeployFailed], str]] = (
         "A file in the repository is too large to be unpacked.",
     ),
     (r"No space left", DeployFailed, "This server's disk is full. Please tell whoever runs it."),
-    (r"redirect", DeployFailed, "{url} redirects to another address. Please use that one."),
     (
         (
             r"[Ff]ailed to connect|Connection (refused|timed out|reset|closed)|Couldn't connect|unreachable"
@@ -298,5 +436,18 @@ def _facts(errors: str, repository: Repository | None) -> dict[str, str]:
         host = urlsplit(url).hostname
     except ValueError:
         host = None
-    opener = "the token given doesn't open it" if token else "no token was given"
-    return {"url": url, "host": host or url, "said": said, "opener": opener}
+    return {"url": url, "host": host or url, "said": said, "opener": _opener(repository)}
+
+
+def _opener(repository: Repository | None) -> str:
+    """What became of what should have opened it, and what to do."""
+    if repository and repository.url.startswith("ssh:"):
+        if repository.key:
+            return (
+                "it doesn't know our deploy key. Please add the deploy key shown in the project's settings to the "
+                "repository there; it needs to read only."
+            )
+        return "there is no deploy key. Please make one in the project's settings, and add it to the repository there."
+    if repository and repository.token:
+        return "it asks for a password, and the token given doesn't open it. Is it still valid, and may it read code?"
+    return "it asks for a password, and no token was given."

@@ -5,6 +5,7 @@ import ssl
 from email.message import EmailMessage
 from email.utils import formataddr, formatdate, make_msgid
 from ipaddress import ip_address
+from uuid import uuid4
 
 import aiohttp
 import aiosmtplib
@@ -15,7 +16,8 @@ from devpush.settings import Settings
 
 TIMEOUT = 20
 IMPLICIT_TLS = 465
-RESEND_API = "https://api.resend.com"
+PAUSE = 1.0
+LONGEST_PAUSE = 10.0
 
 
 def mailer(settings: Settings) -> Mailer:
@@ -66,9 +68,12 @@ class SmtpMailer:
 
 
 class ResendMailer:
-    def __init__(self, settings: Settings, api: str = RESEND_API) -> None:
+    """One connection a mail. What Resend couldn't take just now is tried once more, under the same key, so that a mail
+    it took without being able to say so isn't sent twice."""
+
+    def __init__(self, settings: Settings, pause: float = PAUSE) -> None:
         self._settings = settings
-        self._api = api
+        self._pause = pause
 
     async def send(self, mail: Mail) -> None:
         body = {
@@ -78,19 +83,31 @@ class ResendMailer:
             "text": mail.text,
             "html": mail.html,
         }
-        headers = {"Authorization": f"Bearer {self._settings.resend_api_key}"}
-        try:
-            async with (
-                aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT), headers=headers) as http,
-                http.post(f"{self._api}/emails", json=body, allow_redirects=False) as answer,
-            ):
-                status = answer.status
-        except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            raise Unavailable(f"Resend doesn't answer now ({type(error).__name__}).") from error
+        key = str(uuid4())
+        status, wait = await self._post(body, key)
+        if status == 429 or status >= 500:
+            await asyncio.sleep(min(wait, LONGEST_PAUSE))
+            status, _ = await self._post(body, key)
+        if status == 429 or status >= 500:
+            raise Unavailable(f"Resend doesn't take our mail now (status {status}).")
         if status >= 300:
             raise Unavailable(
                 f"Resend refused the mail (status {status}): see RESEND_API_KEY and EMAIL_SENDER_ADDRESS."
             )
+
+    async def _post(self, body: dict[str, object], key: str) -> tuple[int, float]:
+        """The status, and how long Resend asks us to wait."""
+        headers = {"Authorization": f"Bearer {self._settings.resend_api_key}", "Idempotency-Key": key}
+        url = f"{self._settings.resend_api_url}/emails"
+        try:
+            async with (
+                aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT), headers=headers) as http,
+                http.post(url, json=body, allow_redirects=False) as answer,
+            ):
+                asked = answer.headers.get("Retry-After", "")
+                return answer.status, float(asked) if asked.isdecimal() else self._pause
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            raise Unavailable(f"Resend doesn't answer now ({type(error).__name__}).") from error
 
 
 def _message(mail: Mail, settings: Settings) -> EmailMessage:

@@ -6,7 +6,7 @@ from typing import Any
 
 from tortoise.transactions import in_transaction
 
-from devpush.deploy import runners, traffic
+from devpush.deploy import github, runners, traffic
 from devpush.deploy.detect import preset
 from devpush.errors import Refused
 from devpush.models import Alias, Environment, Project, Team, User, Variable, rules
@@ -25,6 +25,12 @@ class Draft:
     runner: str
     username: str = ""
     token: str = field(default="", repr=False)
+    key: str = field(default="", repr=False)
+    """The private half of a deploy key of ours (deploy/keys.py), for ssh://…"""
+    public_key: str = ""
+    github_repo_id: int | None = None
+    """Connected by the GitHub App: tokens are asked for when they are needed, and none is kept here."""
+    github_installation_id: int | None = None
     local: bool = False
     """A repository on this server: a bundled example, or one named on the command line. Never from a form."""
     preset: str = ""
@@ -46,10 +52,7 @@ async def create_project(world: World, team: Team, draft: Draft, *, by: User | N
         raise Refused(f"There is no runner {draft.runner!r}.", field="runner")
     name = rules.project_name(draft.name)
     values: dict[str, Any] = {
-        "repo_url": draft.source if draft.local else rules.repository_url(draft.source),
-        "repo_local": draft.local,
-        "repo_username": draft.username.strip()[:255],
-        "repo_token": draft.token.strip() or None,
+        **_repository(draft),
         "preset": draft.preset,
         "runner": draft.runner,
         "root_dir": rules.root_dir(draft.root_dir),
@@ -71,6 +74,24 @@ async def create_project(world: World, team: Team, draft: Draft, *, by: User | N
         await traffic.name_environment(project, production)
         await Variable.keep(project.id, variables)
     return project
+
+
+def _repository(draft: Draft) -> dict[str, Any]:
+    """Where the source is, and the one thing that opens it."""
+    url = draft.source if draft.local else rules.repository_url(draft.source)
+    connected, by_key = draft.github_repo_id is not None, rules.is_ssh(url) and not draft.local
+    if by_key and not draft.key:
+        raise Refused("An SSH address needs a deploy key. The dashboard makes one: New project.", field="source")
+    return {
+        "repo_url": url,
+        "repo_local": draft.local,
+        "repo_username": github.USERNAME if connected else draft.username.strip()[:255],
+        "repo_token": None if connected or by_key else draft.token.strip() or None,
+        "repo_key": draft.key if by_key else None,
+        "repo_public_key": draft.public_key if by_key else "",
+        "github_repo_id": draft.github_repo_id,
+        "github_installation_id": draft.github_installation_id,
+    }
 
 
 def _dependency_files(draft: Draft) -> tuple[str, ...]:

@@ -1,14 +1,15 @@
 """Which preset a repository wants, told from the files at its root."""
 
+import asyncio
 import json
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
 from devpush.errors import DeployFailed, Refused
-from devpush.ports import Repository, TreeEntry, World
+from devpush.ports import Repository, World
 
 PYTHON_FILES = (
     "requirements*.txt",
@@ -76,6 +77,8 @@ class Look:
     install: str
     start: str
     """A Procfile's web line, or the preset's."""
+    folders: Sequence[str] = ()
+    """Those below that seem to hold an app of their own."""
 
 
 async def look(world: World, repository: Repository, *, branch: str = "", root_dir: str = "") -> Look:
@@ -98,31 +101,51 @@ async def look(world: World, repository: Repository, *, branch: str = "", root_d
         _, entries = await world.git.tree(repository, commit.sha, root_dir)
     except DeployFailed as failure:
         raise Refused(str(failure), field="root_dir") from None
-    files = await _telling_files(world, repository, commit.sha, root_dir, entries)
-    found, why = detect([entry.path for entry in entries], files)
-    return Look(
-        branches=list(heads),
-        default_branch=next(iter(heads)),
-        preset=found,
-        why=why,
-        install=_install(found, entries),
-        start=procfile_web(files.get("Procfile", "")) or _start(found, entries),
-    )
+    prefix = f"{root_dir}/" if root_dir else ""
+
+    async def read(path: str) -> bytes | None:
+        return await world.git.read(repository, commit.sha, prefix + path, limit=LONGEST_TELLING)
+
+    files = [entry.path for entry in entries if entry.mode.startswith("100")]
+    return await recognise(files, read, branches=list(heads))
 
 
 TELLING = ("requirements.txt", "pyproject.toml", "package.json", "Procfile", "main.py", "app.py")
+LONGEST_TELLING = 200_000
 
 
-async def _telling_files(
-    world: World, repository: Repository, sha: str, root_dir: str, entries: Sequence[TreeEntry]
-) -> dict[str, str]:
-    prefix = f"{root_dir}/" if root_dir else ""
-    found = {}
-    for entry in entries:
-        if entry.path in TELLING and entry.mode.startswith("100"):
-            data = await world.git.read(repository, sha, prefix + entry.path, limit=200_000)
-            found[entry.path] = (data or b"").decode(errors="replace")
-    return found
+async def recognise(
+    paths: Sequence[str], read: Callable[[str], Awaitable[bytes | None]], *, branches: Sequence[str]
+) -> Look:
+    """What the files of a tree tell, wherever it is: from their paths, and from reading the few at its top that tell.
+    The first of the branches is the default one."""
+    top = [path for path in TELLING if path in paths]
+    read_now = await asyncio.gather(*(read(path) for path in top))
+    files = {path: (data or b"").decode(errors="replace") for path, data in zip(top, read_now, strict=True)}
+    found, why = detect(paths, files)
+    return Look(
+        branches=list(branches),
+        default_branch=branches[0],
+        preset=found,
+        why=why,
+        install=_install(found, paths),
+        start=procfile_web(files.get("Procfile", "")) or _start(found, paths),
+        folders=app_folders(paths),
+    )
+
+
+APP_FILES = ("package.json", "requirements.txt", "pyproject.toml", "manage.py")
+NO_APPS = re.compile(r"(^|/)(\..*|node_modules|vendor|tests?|fixtures|__tests__|examples?)(/|$)")
+DEEPEST_FOLDER = 3
+MOST_FOLDERS = 12
+
+
+def app_folders(paths: Sequence[str]) -> list[str]:
+    """The folders that seem to hold an app of their own, the outer ones first."""
+    found = {path.rpartition("/")[0] for path in paths if path.endswith(APP_FILES) and path.split("/")[-1] in APP_FILES}
+    apps = [folder for folder in found if folder and not NO_APPS.search(folder)]
+    near = sorted((folder.count("/"), folder) for folder in apps if folder.count("/") < DEEPEST_FOLDER)
+    return [folder for _, folder in near[:MOST_FOLDERS]]
 
 
 def detect(paths: Sequence[str], files: Mapping[str, str]) -> tuple[Preset, str]:
@@ -161,9 +184,9 @@ def _python(needs: set[str], top: set[str], files: Mapping[str, str]) -> tuple[P
     return _with(_preset("python"), start=f"python {module}.py"), "There are Python files."
 
 
-def _install(found: Preset, entries: Sequence[TreeEntry]) -> str:
+def _install(found: Preset, paths: Sequence[str]) -> str:
     """The preset's install command, as the files there are want it."""
-    top = {entry.path for entry in entries if "/" not in entry.path}
+    top = {path for path in paths if "/" not in path}
     if found.runner == "python":
         if "requirements.txt" in top:
             return PIP
@@ -171,11 +194,11 @@ def _install(found: Preset, entries: Sequence[TreeEntry]) -> str:
     return found.install
 
 
-def _start(found: Preset, entries: Sequence[TreeEntry]) -> str:
-    top = {entry.path for entry in entries if "/" not in entry.path}
+def _start(found: Preset, paths: Sequence[str]) -> str:
+    top = {path for path in paths if "/" not in path}
     if found.runner == "static" and "index.html" not in top:
         for folder in ("public", "dist", "site", "www"):
-            if any(entry.path == f"{folder}/index.html" for entry in entries):
+            if f"{folder}/index.html" in paths:
                 return f"serve-static {folder}"
     return found.start
 

@@ -2,14 +2,27 @@
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from devpush.deploy import github
-from devpush.models import Deployment, Project
+from devpush.errors import DeployFailed, Refused
+from devpush.models import Deployment, Project, State, rules
 from devpush.ports import Repository, TreeEntry, World
+
+WHERE = (
+    "repo_url",
+    "repo_username",
+    "repo_token",
+    "repo_local",
+    "repo_trouble",
+    "github_repo_id",
+    "github_installation_id",
+    "updated_at",
+)
 
 
 async def repository(world: World, project: Project) -> Repository:
@@ -22,6 +35,60 @@ async def repository(world: World, project: Project) -> Repository:
 def place(project: Project) -> Repository:
     """Where it is, without what opens it: enough to find its mirror."""
     return Repository(url=project.repo_url, username=project.repo_username, local=project.repo_local)
+
+
+async def change(
+    world: World, project: Project, url: str, *, username: str = "", token: str = "", forget_token: bool = False
+) -> Mapping[str, str]:
+    """Another repository for the project, or the same with another token; its heads. Raises Refused, and has changed
+    nothing then. What was deployed stays."""
+    before = place(project)
+    kept = "" if forget_token or not _same_server(before, url) else project.repo_token or ""
+    new = Repository(url=url, username=username, token=token or kept, key=project.repo_key or "")
+    new = replace(new, token="") if rules.is_ssh(url) else replace(new, key="")
+    heads = await _looked_at(world, new)
+    await project.update_from_dict(
+        {
+            "repo_url": url,
+            "repo_username": username,
+            "repo_token": new.token or None,
+            "repo_local": False,
+            "repo_trouble": "",
+            "github_repo_id": None,
+            "github_installation_id": None,
+        }
+    ).save(update_fields=WHERE)
+    await _forget_mirror(world, project, before)
+    return heads
+
+
+async def check(world: World, project: Project) -> Mapping[str, str]:
+    """The repository's heads, as it is opened now. Raises Refused."""
+    try:
+        where = await repository(world, project)
+    except DeployFailed as failure:
+        raise Refused(str(failure)) from None
+    return await _looked_at(world, where)
+
+
+async def _forget_mirror(world: World, project: Project, before: Repository) -> None:
+    """Remove our copy of what was there, unless it is still needed."""
+    still_needed = Project.filter(repo_url=before.url, repo_username=before.username).exists()
+    being_fetched = Deployment.filter(project_id=project.id, state__in=(State.queued, State.building)).exists()
+    if not await still_needed and not await being_fetched:
+        await world.git.forget(before)
+
+
+async def _looked_at(world: World, where: Repository) -> Mapping[str, str]:
+    try:
+        return await world.git.heads(where)
+    except DeployFailed as failure:
+        raise Refused(str(failure), field="url") from None
+
+
+def _same_server(before: Repository, url: str) -> bool:
+    """Only then a token that is kept goes along: nobody gets at another's by giving an address of their own."""
+    return not before.local and urlsplit(before.url)[:2] == urlsplit(url)[:2]
 
 
 @dataclass(frozen=True)

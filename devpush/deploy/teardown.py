@@ -1,35 +1,136 @@
-"""The end of a project: marked first, then everything of it ends; cut off anywhere, it is taken up again."""
+"""The end of a project, a team, a user: marked first, and from then on nothing of it is to be seen or wanted; then
+everything of it ends. Cut off anywhere, it is taken up again."""
 
+from collections.abc import Iterable
+from uuid import UUID
+
+from tortoise.transactions import in_transaction
+
+from devpush.deploy import pictures
+from devpush.deploy.membership import tell_members
 from devpush.deploy.news import tell_project
 from devpush.deploy.plan import PROJECT, Names
 from devpush.deploy.source import place
-from devpush.models import Deployment, Project
+from devpush.errors import NotFound, Refused
+from devpush.models import (
+    Deployment,
+    EmailChange,
+    Identity,
+    Member,
+    OAuthAttempt,
+    Project,
+    Role,
+    Session,
+    SignInLink,
+    Team,
+    User,
+)
 from devpush.models.database import column
 from devpush.models.deployment import CANCELLABLE, State
 from devpush.models.people import now
-from devpush.ports import RouteTable, World
+from devpush.ports import Happening, RouteTable, World
+
+# Marking: short, in one transaction, and from then on it is gone for everybody
 
 
 async def remove_project(world: World, project: Project) -> None:
-    """Mark it: from now on nothing of it is wanted. The rest is `finish`, soon."""
+    """From now on nothing of it is wanted. The rest is `work`, soon."""
     await Project.filter(id=project.id, removing_at=None).update(removing_at=now())
-    stopped = Deployment.filter(project_id=project.id, state__in=CANCELLABLE)
-    for id in await column(stopped):
-        if await Deployment.filter(id=id, state__in=CANCELLABLE).update(state=State.cancelled, finished_at=now()):
-            world.jobs.stop(str(id))
-    await tell_project(world, project.id, project.team_id)
-    world.jobs.sweep_soon()
+    await _stop(world, [project])
     world.jobs.work_soon("removals")
 
 
+async def remove_team(world: World, team: Team) -> None:
+    """With its projects. Nobody is in it any more from now on: its pages and streams are gone within seconds."""
+    async with in_transaction():
+        members, projects = await _mark_team(team.id)
+    await _stop(world, projects)
+    await tell_members(world, team.id, members)
+    world.jobs.work_soon("removals")
+
+
+async def remove_user(world: World, user: User) -> None:
+    """With the teams in which they are alone. Raises Refused where a team with others would be left without an owner.
+
+    Their sessions end at once. So does their claim on the address, the name and the accounts elsewhere: whoever signs
+    in with them from now on is somebody new, also while this is still being worked on."""
+    async with in_transaction():
+        if not await User.filter(id=user.id, removing_at=None).select_for_update(no_key=True).first():
+            raise NotFound
+        shared, alone = await _teams_of(user)
+        marked = [await _mark_team(team.id) for team in alone]
+        await Member.filter(user_id=user.id, team_id__in=[team.id for team in shared]).delete()
+        for model in (Session, Identity, EmailChange, OAuthAttempt):
+            await model.filter(user_id=user.id).delete()
+        await SignInLink.filter(email=user.email).delete()
+        gone = f"removed-{user.id.hex[:24]}"
+        facts = {"email": f"{gone}@removed.invalid", "username": gone, "is_operator": False}
+        await User.filter(id=user.id).update(removing_at=now(), **facts)
+    await _stop(world, [project for _, projects in marked for project in projects])
+    await world.live.publish([Happening(f"user:{user.id}", "signed_out")])
+    for team in (*shared, *alone):
+        await tell_members(world, team.id, [user.id])
+    world.jobs.work_soon("removals")
+
+
+async def _teams_of(user: User) -> tuple[list[Team], list[Team]]:
+    """The teams they share, and those in which they are alone; all of them locked, in one order."""
+    mine = await column(Member.filter(user_id=user.id), "team_id")
+    locked = Team.filter(id__in=mine, removing_at=None).order_by("id").select_for_update(no_key=True)
+    shared: list[Team] = []
+    alone: list[Team] = []
+    orphaned: list[str] = []
+    for team in await locked:
+        others = Member.filter(team_id=team.id).exclude(user_id=user.id)
+        (shared if await others.exists() else alone).append(team)
+        if team in shared and not await others.filter(role=Role.owner).exists():
+            orphaned.append(team.name)
+    if orphaned:
+        raise Refused(
+            f"You are the only owner of {_and(sorted(orphaned))}. First make somebody else an owner, or delete the team."
+        )
+    return shared, alone
+
+
+async def _mark_team(team_id: UUID) -> tuple[list[UUID], list[Project]]:
+    """The users who were in it, and the projects that go with it."""
+    await Team.filter(id=team_id, removing_at=None).update(removing_at=now())
+    return await column(Member.filter(team_id=team_id), "user_id"), await _mark_projects(team_id)
+
+
+async def _mark_projects(team_id: UUID) -> list[Project]:
+    await Project.filter(team_id=team_id, removing_at=None).update(removing_at=now())
+    return await Project.filter(team_id=team_id)
+
+
+async def _stop(world: World, projects: Iterable[Project]) -> None:
+    """Whatever is being built or started for them, and what runs."""
+    for project in projects:
+        for id in await column(Deployment.filter(project_id=project.id, state__in=CANCELLABLE)):
+            if await Deployment.filter(id=id, state__in=CANCELLABLE).update(state=State.cancelled, finished_at=now()):
+                world.jobs.stop(str(id))
+        await tell_project(world, project.id, project.team_id)
+    world.jobs.sweep_soon()
+
+
+# The work: every step may run twice
+
+
 async def work(world: World) -> bool:
-    """Take every project that is marked to its end: routes, containers, images, caches, network, log, mirror, rows."""
+    """Take whatever is marked to its end. Projects first: the rows above them are how they are found again."""
+    for team_id in await column(Team.filter(removing_at__isnull=False)):
+        await _stop(world, await _mark_projects(team_id))
     for project in await Project.filter(removing_at__isnull=False):
-        await _end(world, project)
+        await _end_project(world, project)
+    for team in await Team.filter(removing_at__isnull=False):
+        await _end_team(world, team)
+    for user in await User.filter(removing_at__isnull=False):
+        await _end_user(world, user)
     return False
 
 
-async def _end(world: World, project: Project) -> None:
+async def _end_project(world: World, project: Project) -> None:
+    """Routes, containers, images, caches, network, log, mirror, picture, rows."""
     mine = {PROJECT: str(project.id)}
     await world.proxy.write(RouteTable(str(project.id), []))
     for container in await world.containers.list(mine):
@@ -44,5 +145,25 @@ async def _end(world: World, project: Project) -> None:
     same_source = Project.filter(repo_url=project.repo_url, repo_username=project.repo_username)
     if not await same_source.exclude(id=project.id).exists():
         await world.git.forget(place(project))
+    await pictures.forget(world, "project", project.id)
     await Project.filter(id=project.id).delete()
     await tell_project(world, project.id, project.team_id)
+
+
+async def _end_team(world: World, team: Team) -> None:
+    """Members and invitations go with its row, which goes once no project needs it: one may have been made in the
+    moment in which the team was marked."""
+    await pictures.forget(world, "team", team.id)
+    async with in_transaction():
+        await Team.filter(id=team.id).select_for_update().first()
+        if not await Project.filter(team_id=team.id).exists():
+            await Team.filter(id=team.id).delete()
+
+
+async def _end_user(world: World, user: User) -> None:
+    await pictures.forget(world, "user", user.id)
+    await User.filter(id=user.id).delete()
+
+
+def _and(names: list[str]) -> str:
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))

@@ -16,6 +16,7 @@ Work = Callable[[World], Awaitable[bool]]
 
 QUEUES: dict[str, tuple[Work, float]] = {
     "receipts": (inbox.work, 5),
+    "looks": (inbox.look, 5),
     "reports": (reports.work, 5),
     "removals": (teardown.work, 5),
 }

@@ -16,6 +16,7 @@ from tortoise import connections
 
 from devpush.errors import NotFound
 from devpush.models.deployment import CANCELLABLE, UNFINISHED, State
+from devpush.models.forge import Forge, forge
 from devpush.models.project import PRODUCTION
 
 PAGE = 25
@@ -82,6 +83,12 @@ class EnvironmentCard:
     health: str
     health_note: str
     project_slug: str
+    repo: str
+    repo_page: str | None
+    """Where its repository can be looked at."""
+    repo_trouble: str
+    connected: bool
+    """By our GitHub App."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +98,7 @@ class ProjectCard:
     id: UUID
     name: str
     slug: str
+    avatar: str | None
     repo: str
     url: str
     production: DeploymentRow | None
@@ -129,12 +137,30 @@ class Can:
     promote: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What GitHub knows of a deployment, or why it doesn't."""
+
+    page: str | None
+    """Where GitHub shows it."""
+    given_up: str
+    knows: bool
+    """How it stands now."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeploymentPage(DeploymentRow):
     """A deployment, whole."""
 
     repo_url: str
     commit_url: str | None
+    branch_url: str | None
+    delivery_source: str
+    """Who told us of the push (models/delivery.py), if that led to it."""
+    source_id: UUID | None
+    """The deployment that it repeats, or whose image it runs."""
+    told: Told | None
+    """None: GitHub isn't to hear of it."""
     created_by_name: str | None
     environment_url: str | None
     steps: Sequence[Step]
@@ -362,6 +388,7 @@ async def environment_cards(project_id: UUID, *, url: Url) -> list[EnvironmentCa
     records = await _fetch(
         """
         SELECT e.id, e.name, e.slug, e.color, e.branch, p.slug AS project_slug, a.label,
+            p.repo_url, p.repo_local, p.repo_trouble, p.github_repo_id,
             a.deployment_id AS current_id, a.previous_id, latest.id AS latest_id
         FROM environment e
         JOIN project p ON p.id = e.project_id
@@ -397,11 +424,15 @@ def _environment_card(record: Record, rows: Mapping[UUID, DeploymentRow], url: U
         health=(current.health if current else "") or "none",
         health_note=current.health_note if current else "",
         project_slug=record["project_slug"],
+        repo=repository_name(record["repo_url"], local=record["repo_local"]),
+        repo_page=pages.repository if (pages := _forge(record)) else None,
+        repo_trouble=record["repo_trouble"],
+        connected=record["github_repo_id"] is not None,
     )
 
 
 PROJECT = """
-    SELECT p.id, p.name, p.slug, p.repo_url, p.repo_local, a.label, a.deployment_id AS production_id,
+    SELECT p.id, p.name, p.slug, p.avatar, p.repo_url, p.repo_local, a.label, a.deployment_id AS production_id,
         latest.id AS latest_id, greatest(p.updated_at, latest.created_at) AS active_at
     FROM project p
     LEFT JOIN alias a ON a.project_id = p.id AND a.kind = 'production'
@@ -438,6 +469,7 @@ async def _project_cards(records: Sequence[Record], url: Url) -> list[ProjectCar
             id=record["id"],
             name=record["name"],
             slug=record["slug"],
+            avatar=record["avatar"],
             repo=repository_name(record["repo_url"], local=record["repo_local"]),
             url=url(record["label"] or record["slug"]),
             production=rows.get(record["production_id"]),
@@ -455,11 +487,18 @@ async def deployment_page(project_id: UUID, deployment_id: UUID, *, url: Url) ->
     """All there is to see of a project's deployment. Raises NotFound."""
     records = await _fetch(
         f"""{DEPLOYMENT}, d.reason AS whole_reason, d.commit_message AS whole_message, d.starting_at,
-            d.routing_at, d.image, d.image_reused, p.repo_url, p.repo_local, u.name AS user_name,
-            u.email AS user_email,
+            d.routing_at, d.image, d.image_reused, d.source_id, p.repo_url, p.repo_local, p.github_repo_id,
+            u.name AS user_name, u.email AS user_email, r.reported, r.given_up, r.github_id,
+            told_by.source AS delivery_source,
             (SELECT min(label) FROM alias a WHERE a.environment_id = d.environment_id
                 AND a.project_id = d.project_id AND a.kind IN ('production', 'environment')) AS home_label
         FROM deployment d {OF_DEPLOYMENT} LEFT JOIN "user" u ON u.id = d.created_by_id
+        LEFT JOIN report r ON r.deployment_id = d.id
+        LEFT JOIN LATERAL (
+            SELECT source FROM delivery WHERE project_id = d.project_id AND deployment_id = d.id
+                AND created_at BETWEEN d.created_at - interval '1 minute' AND d.created_at + interval '10 minutes'
+            ORDER BY created_at LIMIT 1
+        ) told_by ON true
         WHERE d.id = $1 AND d.project_id = $2""",  # noqa: S608 - only our own words stand in it
         deployment_id,
         project_id,
@@ -473,11 +512,15 @@ async def deployment_page(project_id: UUID, deployment_id: UUID, *, url: Url) ->
 def _deployment_page(record: Record, aliases: Sequence[Record], url: Url) -> DeploymentPage:
     facts = _row_facts(record, url)
     facts |= {"reason": record["whole_reason"], "commit_message": plain(record["whole_message"])}
-    repository = repository_name(record["repo_url"], local=record["repo_local"])
+    pages = _forge(record)
     return DeploymentPage(
         **facts,
-        repo_url=repository,
-        commit_url=None if record["repo_local"] else commit_url(record["repo_url"], record["commit_sha"]),
+        repo_url=repository_name(record["repo_url"], local=record["repo_local"]),
+        commit_url=pages.commit(record["commit_sha"]) if pages else None,
+        branch_url=pages.branch(record["branch"]) if pages else None,
+        delivery_source=record["delivery_source"] or "",
+        source_id=record["source_id"],
+        told=_told(record, pages),
         created_by_name=record["user_name"] or record["user_email"],
         environment_url=url(record["home_label"]) if record["home_label"] else None,
         steps=steps(record),
@@ -485,6 +528,20 @@ def _deployment_page(record: Record, aliases: Sequence[Record], url: Url) -> Dep
         can=_can(record),
         image_reused=record["image_reused"],
     )
+
+
+REPORTED: dict[str, tuple[str, ...]] = {"succeeded": ("live", "inactive")} | dict.fromkeys(
+    ("building", "starting", "routing"), ("in_progress",)
+)
+"""What a report says of a state (deploy/outlook.py), where that has another name."""
+
+
+def _told(record: Record, pages: Forge | None) -> Told | None:
+    if record["reported"] is None or record["github_repo_id"] is None:
+        return None
+    reported = record["reported"] in REPORTED.get(record["state"], (record["state"],))
+    page = f"{pages.repository}/deployments" if pages else None
+    return Told(page, record["given_up"], bool(reported and record["github_id"] and not record["given_up"]))
 
 
 KINDS = {"production": "production", "environment": "environment", "branch": "branch", "deployment": "id"}
@@ -567,18 +624,9 @@ def repository_name(repo_url: str, *, local: bool = False) -> str:
     return f"{parts.netloc.rpartition('@')[2]}{parts.path}".removesuffix(".git")
 
 
-def commit_url(repo_url: str, sha: str) -> str | None:
-    """Where a commit can be looked at, on servers known to have such a page."""
-    parts = urlsplit(repo_url)
-    if parts.scheme != "https":
-        return None
-    place = f"https://{parts.netloc.rpartition('@')[2]}{parts.path}".removesuffix(".git")
-    host = (parts.hostname or "").removeprefix("www.")
-    if host in ("github.com", "codeberg.org", "gitea.com"):
-        return f"{place}/commit/{sha}"
-    if host.startswith("gitlab."):
-        return f"{place}/-/commit/{sha}"
-    return f"{place}/commits/{sha}" if host == "bitbucket.org" else None
+def _forge(record: Record) -> Forge | None:
+    connected = record["github_repo_id"] is not None
+    return forge(record["repo_url"], local=record["repo_local"], connected=connected)
 
 
 async def _fetch(sql: str, *values: object) -> list[dict[str, Any]]:

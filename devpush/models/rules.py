@@ -23,6 +23,7 @@ LONGEST_CREDENTIAL = 4096
 LARGEST_VALUE = 64 * 1024
 """Linux takes 128 kB for one variable; we leave room for its name and for whoever appends to it."""
 MOST_DEPENDENCY_FILES = 50
+MOST_WATCH_PATHS = 50
 LEAST_MEMORY_MB = 32
 LEAST_CPU_QUOTA = 5_000
 ONE_CORE = 100_000
@@ -36,6 +37,14 @@ KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 HOST = re.compile(
     r"(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*|\[[0-9a-f:.]{2,45}\]"
 )
+SSH_URL = re.compile(
+    r"ssh://(?:(?P<user>[^@/]*)@)?(?P<host>\[[^\]/]*\]|[^:/\[\]@]*)(?::(?P<port>[0-9]*))?(?P<path>/.*)"
+)
+SCP_LIKE = re.compile(r"(?P<user>[^@/:]+)@(?P<host>\[[^\]/]*\]|[^:/\[\]@]+):(?!//)/?(?P<path>.+)")
+"""git@github.com:ada/engine.git, as Git servers show it."""
+SSH_USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
+SSH_PATH = re.compile(r"/[A-Za-z0-9._~/+@!,:=-]+")
+"""Without “%”: Git decodes it on its way to the server."""
 URL_PATH = re.compile(r"/[A-Za-z0-9._~/+%@!,:=-]+")
 HEALTH_PATH = re.compile(r"/([A-Za-z0-9._~%+,;=:?&-][A-Za-z0-9._~%+,;=:?&/-]*)?")
 ENCODED_CONTROL = re.compile(r"%(?![2-7][0-9a-f]|[89a-f][0-9a-f])|%7f", re.IGNORECASE)
@@ -71,17 +80,45 @@ def project_name(text: str, field: str = "name") -> str:
 
 
 def repository_url(text: str, field: str = "source") -> str:
-    """An https:// address of a Git repository, without credentials, query or fragment."""
+    """The https:// or ssh:// address of a Git repository, without credentials, query or fragment."""
     url = text.strip()
     if not url:
         raise Refused("Please enter the repository's address, like https://github.com/ada/engine.", field=field)
     if len(url) > LONGEST_URL:
         raise Refused(f"This address is too long; at most {LONGEST_URL} characters.", field=field)
-    if not url.lower().startswith("https://"):
-        raise Refused("The address must begin with https://, like https://github.com/ada/engine.", field=field)
     if _hidden(url) or not url.isascii():
         raise Refused("The address holds characters that no web address has.", field=field)
-    return _https(url, field)
+    if url.lower().startswith("https://"):
+        return _https(url, field)
+    if found := SCP_LIKE.fullmatch(url):
+        url = f"ssh://{found['user']}@{found['host']}/{found['path']}"
+    if url.lower().startswith("ssh://"):
+        return _ssh(url, field)
+    raise Refused(
+        "The address must begin with https:// or ssh://, like https://github.com/ada/engine, "
+        "or look like git@github.com:ada/engine.git.",
+        field=field,
+    )
+
+
+def is_ssh(url: str) -> bool:
+    """Whether a repository's address (as repository_url gives it) is opened by a deploy key."""
+    return url.startswith("ssh://")
+
+
+def _ssh(url: str, field: str) -> str:
+    found = SSH_URL.fullmatch(f"ssh://{url[6:]}")
+    host = (found["host"] or "").lower().rstrip(".") if found else ""
+    if not found or not HOST.fullmatch(host) or host.startswith("-"):
+        raise Refused("The address needs a server's name, like git@github.com:ada/engine.git.", field=field)
+    user, port, path = found["user"] or "git", int(found["port"] or 22), found["path"].rstrip("/")
+    if ":" in user:
+        raise Refused("Please leave the password out of the address: the deploy key takes its place.", field=field)
+    if not SSH_USER.fullmatch(user) or not 0 < port < 65536:
+        raise Refused("This is not an SSH address, like git@github.com:ada/engine.git.", field=field)
+    if not SSH_PATH.fullmatch(path) or _climbs(path) or "/-" in path[:2]:
+        raise Refused("The address needs the repository's path, like git@github.com:ada/engine.git.", field=field)
+    return f"ssh://{user}@{host}{'' if port == 22 else f':{port}'}{path}"
 
 
 def _https(url: str, field: str) -> str:
@@ -107,6 +144,23 @@ def _https(url: str, field: str) -> str:
     if not URL_PATH.fullmatch(path) or ENCODED_CONTROL.search(path) or _climbs(path) or "/-" in path[:2]:
         raise Refused("The address needs the repository's path, like /ada/engine.", field=field)
     return f"https://{host}{'' if port in (None, 443) else f':{port}'}{path}"
+
+
+def watch_paths(text: str | Sequence[str], field: str = "watch_paths") -> list[str]:
+    """Globs of files whose change is worth a deployment, from the repository's root; a line each, or as a list."""
+    given = text.splitlines() if isinstance(text, str) else text
+    paths = list(dict.fromkeys(_watch_path(line.strip(), field) for line in given if line.strip()))
+    if len(paths) > MOST_WATCH_PATHS:
+        raise Refused(f"Please name at most {MOST_WATCH_PATHS} paths.", field=field)
+    return paths
+
+
+def _watch_path(line: str, field: str) -> str:
+    path = re.sub("/{2,}", "/", line).removeprefix("./")
+    climbs = path.startswith(("/", "-", ":", "!")) or ".." in path.split("/")
+    if not path or climbs or "\\" in path or _hidden(path) or TURNS_TEXT_AROUND.search(path) or len(path) > 255:
+        raise Refused("Paths begin at the repository's root and stay inside, like apps/web/** or *.toml.", field=field)
+    return path
 
 
 def credential(text: str, field: str = "token") -> str:

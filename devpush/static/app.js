@@ -114,6 +114,9 @@ function follow(address) {
       last = event.lastEventId || last
       log?.dispatchEvent(new CustomEvent("lines", { detail: event.data }))
     })
+    source.addEventListener("refresh", refresh)
+    source.addEventListener("reload", (event) => anew(event.data))
+    source.addEventListener("leave", (event) => goHome(event.data))
     source.addEventListener("end", () => { source.close(); source = null; address = null })
     source.addEventListener("error", () => { // the browser tries again by itself, unless it was refused (while we restart, say)
       if (source?.readyState !== EventSource.CLOSED) return
@@ -138,8 +141,38 @@ function replace(html) {
   for (const fresh of template.content.children) {
     if (put(fresh) || fresh.id !== "deployment-list") continue
     const all = $$(".row", fresh).map(put) // a page that shows more than the latest: its rows, or all of it if one is new
-    if (all.includes(false)) $$("[data-refresh]").forEach((list) => htmx.trigger(list, "refresh"))
+    if (all.includes(false)) refresh()
   }
+}
+
+const refresh = () => $$("[data-refresh]").forEach((list) => htmx.trigger(list, "refresh"))
+
+// What one may do here has changed: the page is drawn anew, unless something typed would be lost. If it was one's own doing,
+// its answer leads somewhere by itself, and is given the time.
+
+const typed = () => $$("main :is(input, textarea, select)").some((field) => (
+  field.matches("select") ? [...field.options].some((option) => option.selected !== option.defaultSelected)
+    : field.matches("[type=checkbox], [type=radio]") ? field.checked !== field.defaultChecked
+      : field.type !== "hidden" && field.value !== field.defaultValue))
+let leaving = 0
+addEventListener("beforeunload", () => (leaving = Date.now()))
+const unlessLeaving = (act) => setTimeout(() => Date.now() - leaving > 10000 && act(), 700)
+
+const anew = (why) => unlessLeaving(() => {
+  if (why !== "now" && typed()) return toast("warning", `${why} Reload the page to see it: what you typed here is not saved yet.`)
+  location.reload()
+})
+
+/** The page isn't theirs to see any more. Home says why. */
+const goHome = (why) => unlessLeaving(() => {
+  sessionStorage.setItem("farewell", JSON.stringify({ why, at: Date.now() }))
+  location.replace("/")
+})
+
+function sayFarewell() {
+  const { why, at } = JSON.parse(sessionStorage.getItem("farewell") ?? "{}")
+  sessionStorage.removeItem("farewell")
+  if (why && Date.now() - at < 10000) toast("warning", why)
 }
 
 /** Into the place of what has its id, if that is in the page. */
@@ -230,7 +263,7 @@ document.addEventListener("submit", ({ target: form, submitter }) => {
     form.append(field)
   }
   if (!("busy" in form.dataset)) return
-  const button = submitter ?? $("button", form)
+  const button = submitter ?? $("button, .btn", form)
   setTimeout(() => { // after the form's data, button and all, has been gathered
     button.setAttribute("aria-busy", "true")
     button.disabled = true
@@ -261,13 +294,15 @@ document.addEventListener("htmx:response:error", ({ detail }) => {
 })
 document.addEventListener("htmx:error", ({ detail }) => !detail.ctx?.response && toast("error", "The server does not answer. Check your connection, and try again."))
 document.addEventListener("htmx:confirm", (event) => {
-  const question = event.target.closest?.("[hx-confirm]")?.getAttribute("hx-confirm")
-  if (!question) return
+  const asks = event.target.closest?.("[hx-confirm]")
+  if (!asks) return
+  const { note = "The apps that run now keep it until their next deployment.", act = "Remove" } = asks.dataset
   event.preventDefault()
   const ask = $("#ask")
-  ask.innerHTML = '<div class="confirm"><header><h2 id="ask-title"></h2></header><section></section><footer><button class="btn" data-variant="outline" type="button" data-close>Cancel</button><button class="btn" type="button" autofocus>Remove</button></footer></div>'
-  $("h2", ask).textContent = question
-  $("section", ask).textContent = "The apps that run now keep it until their next deployment."
+  ask.innerHTML = '<div class="confirm"><header><h2 id="ask-title"></h2></header><section></section><footer><button class="btn" data-variant="outline" type="button" data-close>Cancel</button><button class="btn" type="button" autofocus></button></footer></div>'
+  $("h2", ask).textContent = asks.getAttribute("hx-confirm")
+  $("section", ask).textContent = note
+  $("[autofocus]", ask).textContent = act
   $("[autofocus]", ask).addEventListener("click", () => { ask.close(); event.detail.issueRequest() })
   ask.showModal()
 })
@@ -326,6 +361,7 @@ document.addEventListener("alpine:init", () => {
 // ── and off ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 $$(".toast").forEach(letGo)
+sayFarewell()
 freshen()
 setInterval(tick, 1000)
 setInterval(age, 15000)

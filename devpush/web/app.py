@@ -7,8 +7,9 @@ import secrets
 import zlib
 from collections.abc import Awaitable, Callable
 from typing import Any
+from urllib.parse import urlsplit
 
-from quart import Quart, Response, g, request
+from quart import Quart, Response, current_app, g, request
 from quart.wrappers import BaseRequestWebsocket
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import MapAdapter
@@ -22,20 +23,33 @@ from devpush.web import (
     account,
     assets,
     auth,
+    avatars,
+    bodies,
     csrf,
     deployments,
+    door,
+    email_change,
+    github,
     health,
     home,
     hosts,
+    invitations,
     logs,
+    members,
     new_project,
+    oauth,
+    operator,
     pages,
+    picker,
     projects,
+    repository,
     session,
     sign_in,
     streams,
+    team_settings,
     teams,
     variables,
+    webhooks,
 )
 from devpush.web.forms import answer, is_htmx, message_header, render
 from devpush.web.world import world
@@ -43,19 +57,18 @@ from devpush.web.world import world
 log = logging.getLogger(__name__)
 
 BLUEPRINTS = (
-    account, assets, deployments, health, home, hosts, logs, new_project, projects, sign_in, streams, teams, variables,
+    account, assets, avatars, deployments, email_change, github, health, home, hosts, invitations, logs, members,
+    new_project, oauth, operator, picker, projects, repository, sign_in, streams, team_settings, teams, variables,
+    webhooks,
 )  # fmt: skip
-MOST_BYTES = 2 * 1024 * 1024
-"""Of a request's body."""
 ANY_HOST = frozenset({"assets.file", "health.health", "health.ready"})
 """What answers on every hostname: /static/ because the page that says "nothing is live here" is shown there."""
 
 CSP = (
     "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
+    "base-uri 'none'; form-action {form_action}; frame-ancestors 'none'; object-src 'none'"
 )
 HEADERS = {
-    "Content-Security-Policy": CSP,
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "same-origin",  # no-referrer would make our own forms say `Origin: null`
@@ -74,11 +87,13 @@ HEADINGS = {
     400: ("That was not understood", "The request was incomplete or garbled."),
     405: ("That can't be done here", "The address is right, but not what was asked of it."),
     408: ("That took too long", "The request didn't arrive whole in time. Please try again."),
-    413: ("That is too large", "At most 2 MB can be sent at once."),
+    413: ("That is too large", "At most {} MB can be sent at once."),
 }
 
 
 class Dashboard(Quart):
+    request_class = bodies.Asked
+
     def create_url_adapter(self, request: BaseRequestWebsocket | None) -> MapAdapter | None:
         """Quart binds a request to its Host header before any hook runs, and breaks where that isn't a name at all.
         Ours has one map for whatever host: `refuse_foreign_host` looks at the name."""
@@ -101,7 +116,7 @@ def create_app(
     settings = world.settings
     app = Dashboard(__name__, static_folder=None, template_folder=None)
     app.config.update(
-        MAX_CONTENT_LENGTH=MOST_BYTES,
+        MAX_CONTENT_LENGTH=bodies.MOST_OF_ALL,
         PROVIDE_AUTOMATIC_OPTIONS=False,
         SECRET_KEY=hmac.digest(settings.secret_key.encode(), b"flashes", "sha256").hex(),
         SESSION_COOKIE_NAME=session.cookie_name(settings, "devpush_flash"),
@@ -120,9 +135,10 @@ def create_app(
         "state": state,
         "assets": static,
         "pages": pages.environment(settings.app_name, static, app.url_map),
-        "door": sign_in.Door(access or Access(ROOT / "access.json")),
+        "door": door.Door(access or Access(ROOT / "access.json")),
     }
-    for hook in (refuse_foreign_host, session.load, auth.ask_to_sign_in, csrf.check, auth.guard):
+    app.extensions["policy"] = policy(settings)
+    for hook in (bodies.limit, refuse_foreign_host, session.load, auth.ask_to_sign_in, csrf.check, auth.guard):
         app.before_request(hook)
     app.after_request(finish)
     for error, handler in ANSWERS.items():
@@ -162,6 +178,7 @@ def _hostname(host: str) -> str:
 async def finish(response: Response) -> Response:
     """Every answer passes here: pages, fragments, errors, files, streams."""
     response.headers.update(HEADERS)
+    response.headers["Content-Security-Policy"] = current_app.extensions["policy"]
     if world().settings.url_scheme == "https":
         response.headers["Strict-Transport-Security"] = HSTS
     response.headers.setdefault("Cache-Control", "no-store")
@@ -171,6 +188,19 @@ async def finish(response: Response) -> Response:
     if response.mimetype == "text/html" and "gzip" in request.headers.get("Accept-Encoding", ""):
         await _pack(response)
     return response
+
+
+def policy(settings: Settings) -> str:
+    """A form of ours may end at a provider: Chromium asks for the targets of redirects after a form, too."""
+    providers = [settings.github_url, *([settings.google_issuer] if settings.google_configured else [])]
+    return CSP.format(form_action=" ".join(["'self'", *filter(None, map(_origin, providers))]))
+
+
+def _origin(url: str) -> str:
+    """"" for what doesn't belong into a header."""
+    parts = urlsplit(url)
+    origin = f"{parts.scheme}://{parts.netloc.rpartition('@')[2].lower()}"
+    return origin if re.fullmatch(r"https?://[a-z0-9.:\[\]-]+", origin) else ""
 
 
 async def _pack(response: Response) -> None:
@@ -224,6 +254,7 @@ async def http_error(error: HTTPException) -> Response:
     if error.code == 404:
         return await not_found(NotFound())
     heading, message = HEADINGS.get(error.code or 400, HEADINGS[400])
+    message = message.format(bodies.most_megabytes())
     return _say(error.code or 400, message, heading=heading, message=message)
 
 

@@ -6,7 +6,7 @@ to start.
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar, cast
+from typing import Any, Literal, TypeVar, cast
 from urllib.parse import urlsplit
 
 from quart import Quart, Response, current_app, g, request
@@ -43,6 +43,12 @@ PUBLIC = frozenset(
         "health.health",
         "health.ready",
         "home.index",
+        "oauth.begin",
+        "oauth.github",
+        "oauth.github_authorized",
+        "oauth.google",
+        "webhooks.github",
+        "webhooks.project",
     }
 )
 """Endpoints that answer anybody. Each one is a decision."""
@@ -104,16 +110,23 @@ def allowed(action: str) -> bool:
     return _permits(action, _Place(this_team(), my_role(), g.get("project")), me())
 
 
-def permission() -> Callable[[], Awaitable[bool]]:
+Standing = Literal["may", "gone", "signed out"]
+
+
+def permission() -> Callable[[], Awaitable[Standing]]:
     """What streams ask again and again, long after the request: is this still theirs to see?"""
     token, action, url = g.visit.token, _action(), dict(request.view_args or {})
 
-    async def still() -> bool:
+    async def standing() -> Standing:
         visit = await session.find(token)
-        place = visit and await _find_place(visit, url)
-        return bool(visit and place and _permits(action, place, visit.user))
+        if visit is None:
+            return "signed out"
+        if action == SIGNED_IN:
+            return "may"
+        place = await _find_place(visit, url)
+        return "may" if place and _permits(action, place, visit.user) else "gone"
 
-    return still
+    return standing
 
 
 # What runs before every handler
@@ -193,7 +206,7 @@ async def _find_project(visit: session.Visit, slug: str) -> _Place | None:
 
 
 def _permits(action: str, place: _Place, user: User) -> bool:
-    if action == SIGNED_IN or place.role.rank >= MAY[action].rank:
+    if place.role.rank >= MAY[action].rank:
         return True
     made_by = place.project and place.project.created_by_id
     return action in MAKER_MAY and made_by is not None and made_by == user.id

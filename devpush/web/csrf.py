@@ -13,7 +13,7 @@ from devpush.web.world import world
 COOKIE = "devpush_csrf"
 SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 SIZE = 16
-EXEMPT: frozenset[str] = frozenset()
+EXEMPT = frozenset({"webhooks.github", "webhooks.project"})
 """Endpoints that prove themselves otherwise (signed webhooks). Each one is a decision."""
 
 

@@ -115,9 +115,9 @@ def is_htmx() -> bool:
     return request.headers.get("HX-Request") == "true"
 
 
-def flash(kind: str, text: str) -> None:
-    """Say it on the page that comes next. Kinds: success, info, warning, error."""
-    session["flashes"] = [*session.get("flashes", []), (kind, text)]
+def flash(kind: str, text: str, *link: str) -> None:
+    """Say it on the page that comes next. Kinds: success, info, warning, error. A link is a path and its word."""
+    session["flashes"] = [*session.get("flashes", []), (kind, text, *link)]
 
 
 def message_header(sentence: str) -> dict[str, str]:
@@ -136,13 +136,14 @@ def same_site(path: str) -> str:
     return "" if parts.scheme or parts.netloc else path
 
 
-def _surroundings(flashes: list[tuple[str, str]]) -> dict[str, Any]:
+def _surroundings(flashes: list[tuple[str, ...]]) -> dict[str, Any]:
     """What every page shows around its own. An answer before anybody was asked for (an error) has nobody in it."""
     return {
         "me": g.get("me"),
         "team": g.get("team"),
         "teams": g.get("teams", []),
         "project": g.get("project"),
+        "waiting": visit.waiting if (visit := g.get("visit")) else 0,
         "tab": "",
         "csrf_token": csrf.token() if "visit" in g else "",
         "flashes": flashes,
@@ -150,8 +151,8 @@ def _surroundings(flashes: list[tuple[str, str]]) -> dict[str, Any]:
     }
 
 
-def _flashed() -> list[tuple[str, str]]:
-    return [(kind, text) for kind, text in session.pop("flashes", [])] if "flashes" in session else []
+def _flashed() -> list[tuple[str, ...]]:
+    return [tuple(said) for said in session.pop("flashes", [])] if "flashes" in session else []
 
 
 def _pages() -> jinja2.Environment:

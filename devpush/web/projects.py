@@ -1,24 +1,36 @@
 """Projects: what one shows first, its settings, its end."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from quart import Blueprint, Response
+from quart import Blueprint, Response, request
 from quart.typing import ResponseReturnValue
+from tortoise import connections
 from tortoise.transactions import in_transaction
 
 from devpush.deploy import detect, teardown
 from devpush.deploy.news import tell_project
-from devpush.models import Alias, Deployment, Environment, Project, reading, rules
+from devpush.errors import Refused
+from devpush.models import Environment, Project, reading, rules
 from devpush.models.project import PRODUCTION
+from devpush.web import avatars
 from devpush.web.addresses import app_urls
 from devpush.web.auth import may, this_project, this_team
 from devpush.web.build_fields import build_values, presets, runner_choices
-from devpush.web.forms import Errors, answer, flash, is_htmx, read_form, redirect_to, world
+from devpush.web.forms import Errors, answer, flash, is_htmx, read_form, redirect_to, refusal, world
+from devpush.web.repository_card import Account, pushes_form, repository_card, repository_form
 
 bp = Blueprint("projects", __name__)
 
 NO_STORE = {"Cache-Control": "no-store"}
+MORE = """
+    SELECT (SELECT count(*) FROM deployment WHERE project_id = $1) AS deployments,
+        ARRAY(SELECT label FROM alias WHERE project_id = $1 AND kind IN ('production', 'environment') ORDER BY label)
+            AS labels,
+        i.id AS installation, i.account_login, i.account_type, i.suspended_at
+    FROM (SELECT $2::bigint AS id) AS asked LEFT JOIN github_installation i ON i.id = asked.id
+"""
+"""What settings show beside the project itself: what goes with it, and the GitHub account it comes from."""
 
 
 # What a project shows first
@@ -54,6 +66,25 @@ async def save_general(project_slug: str) -> ResponseReturnValue:
         return await refused_card("general", form.values, errors)
     await _save(name=name)
     return await saved_card("general")
+
+
+@bp.post("/projects/<project_slug>/picture")
+@may("change_project")
+async def save_avatar(project_slug: str) -> ResponseReturnValue:
+    try:
+        await avatars.save("project", this_project().id, (await request.files).get("picture"))
+    except Refused as error:
+        return await refused_card("picture", {}, refusal(error))
+    flash("success", "That is the project's picture now.")
+    return redirect_to("projects.settings", project_slug=project_slug)
+
+
+@bp.post("/projects/<project_slug>/picture/removal")
+@may("change_project")
+async def remove_avatar(project_slug: str) -> ResponseReturnValue:
+    await avatars.forget("project", this_project().id)
+    flash("success", "The picture is gone.")
+    return redirect_to("projects.settings", project_slug=project_slug)
 
 
 @bp.post("/projects/<project_slug>/settings/build")
@@ -135,16 +166,17 @@ async def settings_context() -> dict[str, Any]:
     """What the cards show. The Git server isn't asked for its branches: settings open at once, also without it."""
     project = this_project()
     cards = await reading.environment_cards(project.id, url=app_urls())
+    [more] = await connections.get("default").execute_query_dict(MORE, [project.id, project.github_installation_id])
     return {
         "forms": _settings_forms(project, cards[0].branch),
-        "repository": reading.repository_name(project.repo_url, local=project.repo_local),
+        "repository": repository_card(project, Account.of(more)),
         "presets": presets(project.preset),
         "runners": runner_choices(),
         "branches": [],
         "variables": await reading.variables(project.id),
         "environments": cards,
         "redeploy": cards[0].current,
-        "removal": await _removal(project),
+        "removal": _removal(more["deployments"], more["labels"]),
     }
 
 
@@ -152,6 +184,8 @@ def _settings_forms(project: Project, branch: str) -> dict[str, dict[str, object
     commands = {name: getattr(project, name) for name in ("install", "build", "pre_deploy", "start")}
     return {
         "general": {"name": project.name},
+        "repository": repository_form(project),
+        "pushes": pushes_form(project),
         "build": {
             "branch": branch,
             "preset": project.preset,
@@ -178,11 +212,7 @@ async def remove(project_slug: str) -> ResponseReturnValue:
     return redirect_to("teams.overview", team_slug=this_team().slug)
 
 
-async def _removal(project: Project) -> dict[str, object]:
+def _removal(deployments: int, labels: Sequence[str]) -> dict[str, object]:
     """What goes with the project."""
     url = app_urls()
-    labels = await Alias.filter(project_id=project.id, kind__in=("production", "environment")).order_by("label")
-    return {
-        "deployments": await Deployment.filter(project_id=project.id).count(),
-        "hostnames": [url(alias.label).split("://")[1] for alias in labels],
-    }
+    return {"deployments": deployments, "hostnames": [url(label).split("://")[1] for label in labels]}

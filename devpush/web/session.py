@@ -9,6 +9,7 @@ from uuid import UUID
 from quart import Response, g, request
 from tortoise import connections
 
+from devpush.deploy.membership import WAITING
 from devpush.models import Role, Session, Team, User
 from devpush.models.people import SESSION_LIFE, hash_token
 from devpush.ports import Happening
@@ -18,19 +19,23 @@ from devpush.web.world import world
 COOKIE = "devpush_session"
 RENEW_AFTER = timedelta(days=1)
 LONGEST_TOKEN = 100
-UNASKED = frozenset({"assets.file", "health.health", "health.ready"})
+UNASKED = frozenset({"assets.file", "health.health", "health.ready", "webhooks.github", "webhooks.project"})
 """Answer the same to everybody: nothing is read for them."""
 
-FIND = """
+FIND = f"""
     SELECT s.id AS session_id, s.used_at, u.id, u.email, u.username, u.name, u.avatar, u.is_operator, u.created_at,
-           m.role, t.id AS team_id, t.slug AS team_slug, t.name AS team_name, t.avatar AS team_avatar,
+           bell.waiting, m.role, t.id AS team_id, t.slug AS team_slug, t.name AS team_name, t.avatar AS team_avatar,
            t.created_at AS team_created_at
     FROM session s
     JOIN "user" u ON u.id = s.user_id AND u.removing_at IS NULL
+    CROSS JOIN LATERAL (
+        SELECT count(*) AS waiting FROM invitation i JOIN team it ON it.id = i.team_id AND it.removing_at IS NULL
+        WHERE {WAITING}
+    ) bell
     LEFT JOIN (member m JOIN team t ON t.id = m.team_id AND t.removing_at IS NULL) ON m.user_id = u.id
     WHERE s.token_hash = $1 AND s.expires_at > $2
     ORDER BY t.created_at, t.id
-"""
+"""  # noqa: S608 - only our own words stand in it
 USER = ("id", "email", "username", "name", "avatar", "is_operator", "created_at")
 
 
@@ -49,6 +54,8 @@ class Visit:
     user: User
     memberships: tuple[Membership, ...]
     used_at: datetime
+    waiting: int
+    """How many invitations wait for them."""
 
 
 async def find(token: str) -> Visit | None:
@@ -145,7 +152,7 @@ def _visit(token: str, rows: list[dict[str, Any]]) -> Visit:
         **{name: first[name] for name in USER},
     )
     memberships = tuple(Membership(_team(row), Role(row["role"])) for row in rows if row["team_id"])
-    return Visit(first["session_id"], token, user, memberships, first["used_at"])
+    return Visit(first["session_id"], token, user, memberships, first["used_at"], first["waiting"])
 
 
 def _team(row: dict[str, Any]) -> Team:

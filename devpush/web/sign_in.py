@@ -1,17 +1,15 @@
 """Signing in and out: by a link that was mailed, or the operator's, printed at start."""
 
-import asyncio
 import logging
-from dataclasses import dataclass, field
 
 from quart import Blueprint, Response, current_app, g, request
 
-from devpush.access import Access
-from devpush.errors import Forbidden, Refused, Unavailable
+from devpush.access import Denial
+from devpush.deploy import github
+from devpush.errors import Refused, Unavailable
 from devpush.models import SignInLink, User
 from devpush.models.people import normal_email
-from devpush.ports import Mail
-from devpush.web import session
+from devpush.web import door, session
 from devpush.web.auth import signed_in
 from devpush.web.forms import (
     answer,
@@ -20,34 +18,24 @@ from devpush.web.forms import (
     redirect_to,
     redirect_to_path,
     refusal,
-    render,
     same_site,
     world,
 )
-from devpush.web.throttle import Throttle, client_key
+from devpush.web.identities import PROVIDERS
+from devpush.web.mails import compose
 
 log = logging.getLogger(__name__)
 bp = Blueprint("auth", __name__)
 
-MOST_AT_ONCE = 10
-"""Mails on their way at the same time."""
-
-
-@dataclass
-class Door:
-    """What stands between a visitor and a session."""
-
-    access: Access
-    clients: Throttle = field(default_factory=lambda: Throttle(20, per=600))
-    addresses: Throttle = field(default_factory=lambda: Throttle(5, per=900))
-    sending: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MOST_AT_ONCE))
+BY_MAIL = "email"
+"""As a denial names this way of signing in."""
 
 
 @bp.get("/auth/sign-in")
 async def sign_in() -> Response:
     if g.visit:
         return redirect_to("home.index")
-    return _ask({"next": same_site(request.args.get("next", ""))})
+    return await _ask({"next": same_site(request.args.get("next", ""))})
 
 
 @bp.post("/auth/sign-in")
@@ -58,11 +46,11 @@ async def send_link() -> Response:
         email = normal_email(form.text("email", limit=320))
         _mind_the_pace()
     except Refused as error:
-        return _ask(form.values, refusal(error), status=422)
+        return await _ask(form.values, refusal(error), status=422)
     if not world().settings.mail_configured:
-        return _ask(form.values, status=503)
-    if _door().addresses.allows(email):
-        current_app.add_background_task(_send, email, same_site(form.text("next")))
+        return await _ask(form.values, status=503)
+    if door.door().addresses.allows(email):
+        current_app.add_background_task(_send, door.knock(email, BY_MAIL), same_site(form.text("next")))
     return answer("auth/link_sent.html", email=email)
 
 
@@ -79,14 +67,12 @@ async def follow_link(token: str) -> Response:
     used = await SignInLink.use(token)
     if used is None:
         return answer("auth/link_expired.html", status=410)
-    settings = world().settings
-    if used.operator:
-        user = await User.operator(settings.hostname)
-    elif await _door().access.allows(used.email):
-        user = await User.with_email(used.email)
+    if used.operator:  # whatever access.json says: this is how a broken one is mended
+        user = await User.operator(world().settings.hostname)
     else:
-        raise Forbidden(settings.access_email_denied_message)
-    await session.sign_in(user)
+        await door.admit(used.email, BY_MAIL)
+        user = await User.with_email(used.email)
+    await door.enter(user)
     return redirect_to_path(same_site(request.args.get("next", "")) or path_to("home.index"))
 
 
@@ -97,46 +83,40 @@ async def sign_out() -> Response:
     return redirect_to("auth.sign_in")
 
 
-def _ask(form: dict[str, str], errors: dict[str, str] | None = None, *, status: int = 200) -> Response:
-    configured = world().settings.mail_configured
-    return answer("auth/sign_in.html", status=status, form=form, errors=errors or {}, mail_configured=configured)
+async def _ask(form: dict[str, str], errors: dict[str, str] | None = None, *, status: int = 200) -> Response:
+    return answer(
+        "auth/sign_in.html",
+        status=status,
+        form=form,
+        errors=errors or {},
+        mail_configured=world().settings.mail_configured,
+        providers=await providers(),
+    )
+
+
+async def providers() -> list[tuple[str, str]]:
+    """(name, title) of those by which one can sign in here."""
+    ready = {"github": await github.app(world()) is not None, "google": world().settings.google_configured}
+    return [(name, title) for name, title in PROVIDERS.items() if ready[name]]
 
 
 def _mind_the_pace() -> None:
-    if not _door().clients.allows(client_key(session.client_ip())):
+    if door.too_often(door.door().clients):
         raise Refused("That was too often. Please wait ten minutes.", field="email")
 
 
-async def _send(email: str, following: str) -> None:
+async def _send(who: Denial, following: str) -> None:
     """Who may not come is told so by mail: the page that asked must not tell a stranger who may."""
-    door, settings = _door(), world().settings
-    async with door.sending:
-        if await door.access.allows(email):
+    settings, email = world().settings, who.email
+    async with door.door().sending:
+        if await door.door().admits(who):
             path = path_to("auth.link", token=await SignInLink.make(email), next=following or None)
             # The host of the request is whatever its sender wrote there: the link's is from the settings.
-            mail = _mail(email, f"Sign in to {settings.app_name}", "sign_in", url=settings.dashboard_url + path)
+            mail = compose(email, f"Sign in to {settings.app_name}", "sign_in", url=settings.dashboard_url + path)
         else:
-            log.warning("sign-in denied", extra={"email": email})
-            mail = _mail(
-                email, f"Signing in to {settings.app_name}", "denied", message=settings.access_email_denied_message
-            )
+            message = settings.access_email_denied_message
+            mail = compose(email, f"Signing in to {settings.app_name}", "denied", message=message)
         try:
             await world().mailer.send(mail)
         except Unavailable as error:
             log.error("sign-in mail not sent", extra={"reason": str(error)})
-
-
-def _mail(to: str, subject: str, template: str, **context: str) -> Mail:
-    settings = world().settings
-    context |= {"email": to, "logo": settings.email_logo, "dashboard_url": settings.dashboard_url}
-    return Mail(
-        to=to,
-        subject=" ".join(subject.split()),
-        text=render(f"mail/{template}.txt", **context),
-        html=render(f"mail/{template}.html", **context),
-    )
-
-
-def _door() -> Door:
-    door: Door = current_app.extensions["door"]
-    return door

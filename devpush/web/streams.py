@@ -1,8 +1,9 @@
 """Server-sent events: what changes on an open page, as the fragments the page itself is made of, and log lines live.
 
 A stream first listens, then reads the state, so that nothing falls between the two; afterwards every happening makes
-it read again what it may have changed. It ends when the right to see it ends, and when the process does: the browser
-then comes back by itself, with the id of the last line it has.
+it read again what it may have changed. Whoever becomes something else in the team gets the page anew. A stream ends
+when the right to see it ends, and takes the page with it; and when the process does: the browser then comes back by
+itself, with the id of the last line it has.
 """
 
 import asyncio
@@ -17,16 +18,17 @@ from typing import Any, Protocol, TypeVar, cast
 from uuid import UUID
 
 from jinja2 import Environment as Pages
-from quart import Blueprint, Response, current_app, request
+from quart import Blueprint, Response, current_app, g, request
 from quart.typing import ResponseReturnValue
 
+from devpush.deploy import membership
 from devpush.errors import NotFound, Unavailable
 from devpush.models import reading
 from devpush.models.database import AWAY
 from devpush.models.deployment import State
 from devpush.ports import Happening, LogStore
 from devpush.web.addresses import app_urls
-from devpush.web.auth import may, me, permission, this_project, this_team
+from devpush.web.auth import Standing, may, me, permission, signed_in, this_project, this_team
 from devpush.web.forms import world
 from devpush.web.logs import Line, Search, asked_search, search_for
 from devpush.web.query import asked_number, number
@@ -52,18 +54,32 @@ CARDS = 12
 
 GONE = Happening("", "gone")
 BROKEN = (NotFound, Unavailable, *AWAY)
+NO_LONGER = "That page is no longer yours to see: it was removed, or you were taken off the team."
 
-Still = Callable[[], Awaitable[bool]]
+Still = Callable[[], Awaitable[Standing]]
 Batch = Sequence[Happening]
 Subscription = AbstractAsyncContextManager[AsyncIterator[Happening | None]]
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 
+@bp.get("/stream")
+@signed_in
+async def user() -> ResponseReturnValue:
+    """Of pages where nothing else happens by itself: the bell, and what one may do."""
+    return _stream(StillPage())
+
+
 @bp.get("/teams/<team_slug>/stream")
 @may("view")
 async def team(team_slug: str) -> ResponseReturnValue:
     return _stream(TeamPage(_screen(), this_team().id), f"team:{this_team().id}")
+
+
+@bp.get("/teams/<team_slug>/settings/stream")
+@may("view")
+async def team_settings(team_slug: str) -> ResponseReturnValue:
+    return _stream(TeamSettingsPage(), f"team:{this_team().id}")
 
 
 @bp.get("/projects/<project_slug>/stream")
@@ -102,9 +118,9 @@ def _last_seen() -> int:
 
 def _stream(page: "Page", *topics: str) -> Response:
     stopping = current_app.extensions.setdefault("stopping", asyncio.Event())
-    heard = (*topics, f"user:{me().id}")
+    visitor = Visitor(me().id, this_team().id if "team" in g else None, _screen())
     response = Response(
-        _events(page, world().live.subscribe(heard), permission(), stopping),
+        _events(page, visitor, world().live.subscribe((*topics, visitor.topic)), permission(), stopping),
         headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"},
         content_type="text/event-stream",
     )
@@ -113,7 +129,7 @@ def _stream(page: "Page", *topics: str) -> Response:
 
 
 async def _events(
-    page: "Page", subscription: Subscription, still: Still, stopping: asyncio.Event
+    page: "Page", visitor: "Visitor", subscription: Subscription, still: Still, stopping: asyncio.Event
 ) -> AsyncIterator[bytes]:
     yield b"retry: 2000\n\n"
     try:
@@ -123,16 +139,32 @@ async def _events(
             async for batch in batches:
                 if page.over:
                     break
-                if not batch:
-                    yield b": still here\n\n"
-                async for event in page.hear(batch):
+                async for event in _heard(batch, visitor, page):
                     yield event
+        if not page.over and not stopping.is_set() and (farewell := _farewell(await still())):
+            yield farewell
     except BROKEN as failure:  # the browser comes back, and by then so will they
         log.warning("stream broke", extra={"reason": f"{type(failure).__name__}: {failure}"})
     if page.over:
         yield b"event: end\ndata: Nothing more will come.\n\n"
     elif stopping.is_set():
         yield b"retry: 500\n\n"
+
+
+async def _heard(batch: Batch, visitor: "Visitor", page: "Page") -> AsyncIterator[bytes]:
+    if not batch:
+        yield b": still here\n\n"
+    async for event in visitor.hear(batch):
+        yield event
+    async for event in page.hear(batch):
+        yield event
+
+
+def _farewell(standing: Standing) -> bytes:
+    """What an open page does when its stream ends: signs in again, goes home with a sentence, or comes back."""
+    if standing == "signed out":
+        return _event("reload", "now")
+    return _event("leave", NO_LONGER) if standing == "gone" else b""
 
 
 async def _batches(
@@ -154,7 +186,7 @@ async def _batches(
                 following = _soon(_next(happenings))
             now = time.monotonic()
             if now >= asked + ASK_AGAIN or any(happening.topic.startswith("user:") for happening in batch):
-                if not await still():
+                if await still() != "may":
                     return
                 asked = now
             if now >= told + _pause(batch):
@@ -216,7 +248,7 @@ class Page(Protocol):
     def begin(self) -> AsyncIterator[bytes]:
         """The state as it is now: the page may be seconds old, or come back after a while."""
 
-    def hear(self, batch: Batch) -> AsyncIterator[bytes]:
+    def hear(self, batch: Batch, /) -> AsyncIterator[bytes]:
         """What has changed by what happened."""
 
 
@@ -256,6 +288,56 @@ class Cards:
             if self._shown.get(card.id) != hash(card):
                 self._shown[card.id] = hash(card)
                 yield self.screen.fragment(self.template, **{self.name: card})
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Whose page it is, and in which team: whatever it shows, it follows what becomes of them."""
+
+    user_id: UUID
+    team_id: UUID | None
+    screen: Screen
+
+    @property
+    def topic(self) -> str:
+        return f"user:{self.user_id}"
+
+    async def hear(self, batch: Batch) -> AsyncIterator[bytes]:
+        mine = [happening for happening in batch if happening.topic == self.topic]
+        if any(happening.kind == "invitation" for happening in mine):
+            waiting = await membership.count_waiting(self.user_id)
+            yield self.screen.fragment("invitations/_bell.html", waiting=waiting)
+        if any(happening.kind == "membership" and self._concerns(happening) for happening in mine):
+            yield _event("reload", "Your role in this team has changed.")
+
+    def _concerns(self, happening: Happening) -> bool:
+        """What one becomes in another team changes nothing on this page."""
+        return self.team_id is None or happening.payload.get("team") == str(self.team_id)
+
+
+class StillPage:
+    """A page that shows nothing which changes by itself."""
+
+    over = False
+
+    def begin(self) -> AsyncIterator[bytes]:
+        return _nothing()
+
+    def hear(self, _: Batch) -> AsyncIterator[bytes]:
+        return _nothing()
+
+
+async def _nothing() -> AsyncIterator[bytes]:
+    for event in tuple[bytes, ...]():
+        yield event
+
+
+class TeamSettingsPage(StillPage):
+    """A team's settings: who is in it and who is invited is fetched again, as not everybody sees the same of it."""
+
+    async def hear(self, batch: Batch) -> AsyncIterator[bytes]:
+        if any(happening.kind == "membership" and happening.topic.startswith("team:") for happening in batch):
+            yield _event("refresh", "members")
 
 
 class ProjectPage:

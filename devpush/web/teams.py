@@ -1,16 +1,36 @@
-"""A team: its projects and what was deployed last."""
+"""Teams: a new one; its projects and what was deployed last."""
 
 from quart import Blueprint, Response, request
 
-from devpush.models import Project, reading
+from devpush.deploy import membership
+from devpush.errors import Refused
+from devpush.models import Project, reading, rules
 from devpush.web.addresses import app_urls
-from devpush.web.auth import may, this_team
-from devpush.web.forms import answer
+from devpush.web.auth import may, me, signed_in, this_team
+from devpush.web.forms import answer, flash, read_form, redirect_to, refusal, world
 
 RECENT = 6
 LONGEST_SEARCH = 200
 
 bp = Blueprint("teams", __name__)
+
+
+@bp.get("/teams/new")
+@signed_in
+async def new() -> Response:
+    return answer("teams/new.html", form={}, errors={})
+
+
+@bp.post("/teams")
+@signed_in
+async def create() -> Response:
+    form = await read_form()
+    try:
+        team = await membership.found(world(), me(), rules.project_name(form.text("name", limit=400)))
+    except Refused as error:
+        return answer("teams/new.html", status=422, form=form.values, errors=refusal(error))
+    flash("success", f"{team.name} is there. Invite those you work with.")
+    return redirect_to("team_settings.show", team_slug=team.slug, _anchor="settings-members")
 
 
 @bp.get("/teams/<team_slug>")

@@ -1,10 +1,11 @@
-"""A1, A2, A10, A11, A33: what a repository, its address or a branch name says never reaches this machine."""
+"""A1, A2, A10, A11, A28, A33: what a repository, its address or a branch name says never reaches this machine."""
 
 import asyncio
 import os
 import tarfile
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,12 @@ import pytest
 from devpush.adapters import git as adapter
 from devpush.adapters import git_tree
 from devpush.adapters.git import GitMirrors
+from devpush.adapters.git_address import Addresses, Place
+from devpush.deploy.keys import new_key
 from devpush.errors import DeployFailed
 from devpush.ports import Repository, TreeEntry
 from tests.gitserver import GitServer, Origin
+from tests.sshserver import SshServer
 
 pytestmark = pytest.mark.abuse
 TOKEN = "canary-0123456789-token"
@@ -32,7 +36,7 @@ def local(origin: Origin) -> Repository:
 
 @pytest.fixture
 def mirrors(tmp_path: Path) -> GitMirrors:
-    return GitMirrors(tmp_path / "mirrors")
+    return GitMirrors(tmp_path / "mirrors", addresses=Addresses(["127.0.0.0/8"]))
 
 
 SHELL = [";touch {c}", "$(touch {c})", "`touch {c}`", "|touch {c}", "&touch {c}&", "\ntouch {c}\n", "'\"; touch {c} #"]
@@ -83,7 +87,25 @@ async def test_shell_text_stays_text(
         "ftp://127.0.0.1/shop.git",
         "ssh://-oProxyCommand=touch%20{c}/x",
         "ssh://-oProxyCommand=touch {c}/x",
+        "ssh://git@-oProxyCommand=touch%20{c}/x",
+        "ssh://-l@127.0.0.1/x",
+        "ssh://git@127.0.0.1/-x",
+        "ssh://git@127.0.0.1/a%0ab",
+        "ssh://git@127.0.0.1/$(touch {c})",
+        "ssh://git@127.0.0.1/x';touch {c};'",
+        "ssh://git:secret@127.0.0.1/shop.git",
+        "ssh://git@127.0.0.1%20x/shop.git",
+        "ssh://git@127.0.0.1:99999/shop.git",
+        "ssh://127.0.0.1",
         "git@127.0.0.1:shop.git",
+        "git@127.0.0.1:--upload-pack=touch {c}",
+        "git@-oProxyCommand=touch {c}:x",
+        "https://127.0.0.1\\@example.com/shop.git",
+        "https://example.com#@127.0.0.1/shop.git",
+        "https://example.com?@127.0.0.1/shop.git",
+        "https://127.0.0.1./shop.git",
+        "https://ⅇxample.com/shop.git",
+        "https://[fe80::1%25eth0]/shop.git",
         "https://alice:secret@127.0.0.1/shop.git",
         "https:///shop.git",
         "https://[::1/shop.git",
@@ -97,7 +119,7 @@ async def test_only_https_and_ssh_addresses_are_fetched(
     origin.commit({"main.py": "x"})
     canary = tmp_path / "canary"
     repository = Repository(url.replace("{c}", str(canary)).replace("{o}", str(origin.path)))
-    for asking in (mirrors.heads(repository), mirrors.fetch(repository, "main")):
+    for asking in (mirrors.heads(repository), mirrors.fetch(repository, "main"), mirrors.heads(with_key(repository))):
         with pytest.raises(DeployFailed, match="address") as failed:
             await asking
         assert "secret" not in str(failed.value)
@@ -108,6 +130,7 @@ async def test_git_itself_refuses_other_transports_too(
     origin: Origin, mirrors: GitMirrors, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(adapter, "_refuse", lambda repository: None)
+    monkeypatch.setattr(mirrors.git, "addresses", Anywhere())
     for url in (str(origin.path), f"file://{origin.path}", "ext::sh -c id", "http://127.0.0.1:1/x"):
         with pytest.raises(DeployFailed, match="Only https and ssh addresses"):
             await mirrors.heads(Repository(url))
@@ -294,7 +317,8 @@ async def test_the_token_is_nowhere_but_on_its_way(
         while not server.requests:
             await asyncio.sleep(0.01)
         assert TOKEN not in repr(repository)
-        assert not any(TOKEN in line for line in command_lines())
+        assert any(server.url("shop.git") in line for line in command_lines()), "git was looked at while it ran"
+        assert not any(TOKEN in line for line in (*command_lines(), *environments()))
         server.slow.set()
         assert (await fetching).sha == sha
         server.password = "another"
@@ -306,9 +330,46 @@ async def test_the_token_is_nowhere_but_on_its_way(
     assert not [path for path in files if TOKEN.encode() in path.read_bytes()]
 
 
-async def test_a_redirect_does_not_carry_the_token_to_another_server(
-    origin: Origin, mirrors: GitMirrors, tmp_path: Path
+async def test_a_deploy_key_is_nowhere_but_on_its_way(
+    origin: Origin, mirrors: GitMirrors, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    sha = origin.commit({"main.py": "x"})
+    key, public = new_key()
+    secret = key.splitlines()[2]
+    with SshServer(tmp_path / "sshd").serving() as server:
+        server.let_in(public)
+        repository = Repository(server.url(origin), key=key)
+        seen: list[str] = []
+        fetching = asyncio.create_task(mirrors.fetch(repository, "main"))
+        while not fetching.done():
+            await asyncio.sleep(0.001)
+            seen += [line for line in (*command_lines(), *environments()) if "IdentityFile" in line]
+            for file in mirrors.git.private.rglob("key"):
+                assert (file.stat().st_mode & 0o777, file.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+        assert (await fetching).sha == sha
+        assert seen, "ssh was looked at while it ran"
+        assert not [line for line in seen if secret in line]
+        server.let_in()
+        with pytest.raises(DeployFailed) as failed:
+            await mirrors.heads(repository)
+    assert secret not in repr(repository) + str(failed.value) + caplog.text
+    files = [path for path in mirrors.folder.rglob("*") if path.is_file()]
+    assert not [path for path in files if secret.encode() in path.read_bytes()]
+    assert not list(mirrors.git.private.iterdir())
+
+
+async def test_what_a_killed_process_had_handed_over_is_removed(mirrors: GitMirrors) -> None:
+    left, at_work = mirrors.git.private / "left", mirrors.git.private / "at-work"
+    for folder in (left, at_work):
+        folder.mkdir(parents=True)
+        (folder / "key").write_text("canary")
+    os.utime(left, (0, 0))
+    with pytest.raises(DeployFailed):
+        await mirrors.heads(Repository("https://127.0.0.1:1/x"))
+    assert list(mirrors.git.private.iterdir()) == [at_work], "another process of ours may be using it"
+
+
+async def test_a_redirect_is_not_followed(origin: Origin, mirrors: GitMirrors, tmp_path: Path) -> None:
     origin.commit({"main.py": "x"})
     with (
         GitServer(tmp_path / "served", tmp_path / "thief.pem", password="anything").serving() as thief,
@@ -317,10 +378,9 @@ async def test_a_redirect_does_not_carry_the_token_to_another_server(
         both = tmp_path / "both.pem"
         both.write_bytes(own.ca.read_bytes() + thief.ca.read_bytes())
         mirrors.git.kept["GIT_SSL_CAINFO"] = str(both)
-        with pytest.raises(DeployFailed):
+        with pytest.raises(DeployFailed, match="redirects to another address"):
             await mirrors.heads(Repository(own.url("shop.git"), token=TOKEN))
-        assert thief.requests
-        assert thief.credentials == {""}
+        assert not thief.requests
 
 
 async def test_a_mirror_opens_only_to_those_who_could_fetch_it_themselves(
@@ -341,14 +401,37 @@ async def test_a_mirror_opens_only_to_those_who_could_fetch_it_themselves(
 async def test_git_sees_nothing_of_our_environment(mirrors: GitMirrors, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SECRET_KEY", "canary")
     monkeypatch.setenv("GIT_SSH_COMMAND", "canary")
-    environment = GitMirrors(mirrors.folder).git.environment(Repository("ssh://git@example.com/x"))
-    assert "canary" not in str(environment)
-    assert "IdentityFile=/dev/null" in environment["GIT_SSH_COMMAND"], "the server's own keys open nothing for tenants"
+    git = GitMirrors(mirrors.folder, addresses=mirrors.git.addresses).git
+    git.prepare()
+    async with git.reaching(Repository("ssh://git@127.0.0.1/x")) as environment:
+        assert "canary" not in str(environment)
+        ssh = environment["GIT_SSH_COMMAND"]
+    assert "IdentityAgent=none" in ssh, "the server's own keys open nothing for tenants"
+    assert f'IdentityFile="{git.private}/' in ssh
+
+
+class Anywhere(Addresses):
+    """Lets everything through, as if our own checks weren't there."""
+
+    async def place(self, url: str) -> Place:
+        return Place("https", "127.0.0.1", 443)
+
+
+def with_key(repository: Repository) -> Repository:
+    return replace(repository, key=new_key()[0])
+
+
+def environments() -> Sequence[str]:
+    return processes("environ")
 
 
 def command_lines() -> Sequence[str]:
+    return processes("cmdline")
+
+
+def processes(what: str) -> Sequence[str]:
     found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
+    for path in Path("/proc").glob(f"[0-9]*/{what}"):
         try:
             found.append(path.read_bytes().decode(errors="replace"))
         except OSError:

@@ -6,6 +6,7 @@ import email.policy
 import re
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from email.message import EmailMessage
 
 import pytest
@@ -33,11 +34,11 @@ class Mailbox(asyncio.Queue[EmailMessage]):
         self.put_nowait(email.message_from_bytes(bytes(envelope.content or b""), policy=email.policy.default))  # type: ignore[arg-type]
         return "250 OK"
 
-    async def link(self) -> str:
-        """The sign-in link of the next mail."""
+    async def link(self, path: str = "/auth/link/") -> str:
+        """The link of the next mail: one that signs in, or leads elsewhere."""
         body = (await asyncio.wait_for(self.get(), 30)).get_body(("plain",))
         assert body
-        found = re.search(r"http://\S+/auth/link/\S+", body.get_content())
+        found = re.search(rf"http://\S+{re.escape(path)}\S+", body.get_content())
         assert found, body.get_content()
         return found[0]
 
@@ -73,22 +74,29 @@ async def browser() -> AsyncIterator[Browser]:
         await browser.close()
 
 
-@pytest.fixture
-async def open_window(browser: Browser, platform: Platform) -> AsyncIterator[OpenWindow]:
-    """A window of one's own, with nothing kept from before but what it is given. Ends the test if it saw a fault."""
-    windows: list[Window] = []
+@asynccontextmanager
+async def windows(browser: Browser, platform: Platform) -> AsyncIterator[OpenWindow]:
+    """Opens windows with nothing kept from before but what they are given. Fails at its end if one saw a fault."""
+    opened: list[Window] = []
 
-    async def opened(kept: StorageState | None = None) -> Window:
+    async def another(kept: StorageState | None = None) -> Window:
         context = await browser.new_context(viewport=WIDE, storage_state=kept, reduced_motion="reduce")  # type: ignore[arg-type]
         context.set_default_timeout(PATIENCE)
-        windows.append(await Window.on(context, f"http://localhost:{platform.port}"))
-        return windows[-1]
+        opened.append(await Window.on(context, f"http://localhost:{platform.port}"))
+        return opened[-1]
 
-    yield opened
-    faults = [fault for window in windows for fault in window.faults]
-    for window in windows:
+    yield another
+    faults = [fault for window in opened for fault in window.faults]
+    for window in opened:
         await window.context.close()
     assert not faults, "\n".join(faults)
+
+
+@pytest.fixture
+async def open_window(browser: Browser, platform: Platform) -> AsyncIterator[OpenWindow]:
+    """A window of one's own."""
+    async with windows(browser, platform) as another:
+        yield another
 
 
 @pytest.fixture(scope="session")

@@ -132,6 +132,10 @@ def environment(number: int, name: str, **given: Any) -> Thing:
         "health": "ok",
         "health_note": "",
         "project_slug": "shop",
+        "repo": "github.com/acme/shop",
+        "repo_page": "https://github.com/acme/shop",
+        "repo_trouble": "",
+        "connected": True,
     }
     return Thing(**(facts | given))
 
@@ -198,7 +202,11 @@ def page_of(row: Thing, *of: tuple[str, str, float | None, str], **given: Any) -
     facts = vars(row) | {
         "project_id": identity(300),
         "repo_url": "https://git.example.com/acme/shop",
-        "commit_url": f"https://git.example.com/acme/shop/commit/{row.commit_sha}",
+        "commit_url": f"https://github.com/acme/shop/commit/{row.commit_sha}",
+        "branch_url": f"https://github.com/acme/shop/tree/{row.branch}",
+        "delivery_source": "github",
+        "source_id": None,
+        "told": Thing(page="https://github.com/acme/shop/deployments", given_up="", knows=True),
         "created_by_name": "Ada Lovelace",
         "environment_url": "http://shop.localhost:8080",
         "steps": steps(*of),
@@ -258,6 +266,14 @@ LIVE_STAGING = page_of(
     can=Thing(cancel=False, redeploy=True, roll_back=True, promote=True),
     image_reused=True,
     trigger="redeploy",
+    delivery_source="",
+    source_id=identity(14),
+    told=Thing(
+        page="https://github.com/acme/shop/deployments",
+        given_up="GitHub was not told that this deployment is live, because it said no: “Resource not accessible by integration”. "
+        "Whoever owns acme/shop must let the App write commit statuses and deployments there.",
+        knows=False,
+    ),
 )
 
 
@@ -349,13 +365,64 @@ SESSIONS = [
         current=False,
     ),
 ]
+METHODS = [
+    Thing(provider="github", name="GitHub", set_up=True, known_as="ada-lovelace", since=before(days=20), last=False),
+    Thing(provider="google", name="Google", set_up=True, known_as="", since=None, last=False),
+]
+MEMBERSHIPS = [
+    Thing(id=identity(601), slug="acme", name="Acme", avatar=None, role="admin", others=6, other_owners=2, projects=4, needs_them=False),
+    Thing(id=identity(602), slug="side", name="Side projects & other things", avatar="0123456789abcdef", role="owner", others=1, other_owners=1, projects=1, needs_them=False),
+    Thing(id=identity(603), slug="ada", name="Ada's team", avatar=None, role="owner", others=0, other_owners=0, projects=3, needs_them=False),
+]  # fmt: skip
+ACCOUNT = {
+    "team": None, "general": {"name": "Ada Lovelace", "username": "ada"}, "form": {}, "errors": {}, "failed": "", "change": None, "mailbox": True,
+    "mail_configured": True, "methods": METHODS, "sessions": SESSIONS, "memberships": MEMBERSHIPS,
+}  # fmt: skip
+MAIL = {"logo": "", "email": "ada@example.com", "dashboard_url": "https://push.example.com"}
 EXAMPLES = [
     Thing(slug="python", title="Guestbook", description="A small FastAPI app with one dependency.", runner="Python"),
     Thing(slug="node", title="Clock", description="Node.js server that tells the time.", runner="Node.js"),
     Thing(slug="static", title="Postcard", description="HTML and CSS, nothing to build.", runner="Static"),
 ]
 
-ME = Thing(id=identity(1), name="Ada Lovelace", email="ada@example.com")
+ACCOUNTS = [
+    Thing(installation=1, id=1, login="acme", type="Organization", suspended=False),
+    Thing(installation=2, id=2, login="ada", type="User", suspended=False),
+    Thing(installation=3, id=3, login="analytical-engines", type="Organization", suspended=True),
+]
+REPOSITORIES = [
+    Thing(
+        id=n, full_name=f"acme/{name}", private=n % 3 != 1, default_branch=branch, pushed_at=before(**{unit: n * 3 + 1})
+    )
+    for n, (name, branch, unit) in enumerate(
+        (
+            ("shop", "main", "minutes"),
+            ("docs", "main", "minutes"),
+            ("marketing-site", "production", "hours"),
+            (
+                "internal-reports-with-an-uncommonly-long-name-that-nobody-shortened",
+                "release/2026-11-with-a-long-name",
+                "hours",
+            ),
+            ("<img src=x onerror=alert(1)>\u202egnp", "main", "days"),
+            ("design-tokens", "main", "days"),
+            ("old-shop", "master", "days"),
+        )
+    )
+]
+PICKER = {
+    "state": "list", "url": "/picker.repositories", "trouble": "", "install_url": "https://github.example/apps/acme/installations/new",
+    "manage_url": "https://github.example/settings/installations/1", "accounts": ACCOUNTS, "account": ACCOUNTS[0], "q": "", "repositories": REPOSITORIES,
+    "found": 57, "of": 57, "more_url": "/picker.repositories?page=2", "cut": False,
+}  # fmt: skip
+NEW = {"tab": "", "examples": EXAMPLES, "form": {}, "errors": {}, "picker": Thing(state="no_app")}
+DRAFT = Thing(
+    id=identity(7), source="https://git.example.com/acme/shop.git", shown="https://git.example.com/acme/shop.git", token_kept=True, connected=False,
+    key="", public_key="", root_dir="", branch="main",
+)  # fmt: skip
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKyxKq4J1hVbKoM9mDkA2R4ftl2mHnR0P5xFjz9rGcVe devpush-shop"
+
+ME = Thing(id=identity(1), name="Ada Lovelace", email="ada@example.com", username="ada")
 TEAM = Thing(name="Acme", slug="acme")
 TEAMS = [TEAM, Thing(name="Ada's team", slug="ada"), Thing(name="Side projects & other things", slug="side")]
 PROJECT = Thing(
@@ -369,20 +436,59 @@ PROJECT = Thing(
 ON_TEAM = {"team": TEAM, "tab": "overview"}
 ON_PROJECT = {"team": TEAM, "project": PROJECT, "tab": "overview"}
 SETTINGS = {
-    "forms": {"general": {"name": "Shop"}, "build": BUILD_FORM, "resources": {"cpu": "1", "memory_mb": 512}},
+    "forms": {"general": {"name": "Shop"}, "build": BUILD_FORM, "resources": {"cpu": "1", "memory_mb": 512}, "repository": {"url": "https://git.example.com/acme/shop.git", "username": ""}, "pushes": {"polled": True, "watch_paths": "apps/web/**\npackages/ui/**"}},
     "presets": PRESETS, "runners": RUNNERS, "branches": ["main", "develop"], "variables": VARIABLES, "environments": ENVIRONMENTS, "redeploy": ROWS[1],
-    "repository": "git.example.com/acme/shop",
+    "repository": Thing(
+        kind="https", name="git.example.com/acme/shop", link="https://git.example.com/acme/shop", trouble="", account=None,
+        token_kept=True, public_key="", deliveries_url="/deliveries.index", hook=Thing(url="https://push.example.com/api/hooks/0d9f4d0e-6b1d-4a63-9d0f-5f7a2b8c1e42", has_secret=True, unreachable=False),
+    ),
     "removal": Thing(deployments=118, hostnames=["shop.localhost:8080", "shop-env-staging.localhost:8080"]),
 }  # fmt: skip
+SSH_REPOSITORY = Thing(**vars(SETTINGS["repository"]) | {"kind": "ssh", "link": "", "token_kept": False, "public_key": KEY})
+GITHUB_REPOSITORY = Thing(
+    **vars(SETTINGS["repository"])
+    | {
+        "kind": "github", "name": "github.com/acme/shop", "link": "https://github.com/acme/shop", "token_kept": False,
+        "account": Thing(login="acme", suspended=False, url="https://github.com/organizations/acme/settings/installations/1"),
+        "trouble": "The repository was renamed to acme/store on GitHub. Deployments go on from there.",
+        "hook": Thing(url="http://localhost:8000/api/hooks/0d9f4d0e-6b1d-4a63-9d0f-5f7a2b8c1e42", has_secret=False, unreachable=True),
+    }
+)  # fmt: skip
 CHANGE = {
     "deployment": ROWS[3], "current": ROWS[1], "environment_name": "Production", "hostnames": ["shop.localhost:8080", "www.shop.example"],
     "notes": ["The kept container is started again: nothing is built, and it takes about a second."],
 }  # fmt: skip
 
+PROVIDERS = [("github", "GitHub"), ("google", "Google")]
+BASE = "https://push.example.com"
+GITHUB_APP = Thing(id=812345, slug="devpush-push-example-com", name="devpush-push-example-com")
+APP_FACTS: dict[str, Any] = {
+    "page": "https://github.com/apps/x", "install": "https://github.com/apps/x/installations/new", "projects": 3,
+    "installations": [Thing(account_login="acme", account_type="Organization", suspended_at=None), Thing(account_login="ada", account_type="User", suspended_at=NOW)],
+    "permissions": (("Contents", "read", "To fetch what is deployed"), ("Metadata", "read", "To list repositories; every App has it"), ("Commit statuses", "write", "To show beside a commit whether it is live"), ("Deployments", "write", "To show where it is live"), ("E-mail addresses of people", "read", "To sign them in with the address GitHub has verified")),
+}
+OPERATOR: dict[str, Any] = {
+    "form": {}, "errors": {}, "failed": "", "app": None, "app_facts": {}, "from_settings": False, "hooked": False,
+    "where": Thing(dashboard=BASE, callbacks=(f"{BASE}/auth/github/callback", f"{BASE}/api/github/authorize/callback"), setup=f"{BASE}/api/github/install/callback", webhook=f"{BASE}/api/github/webhook", google=f"{BASE}/auth/google/callback"),
+    "methods": [
+        {"name": "email", "title": "Link by e-mail", "on": True, "how": "Sent by smtp.example.com."},
+        {"name": "github", "title": "GitHub", "on": False, "how": "Create the GitHub App above."},
+        {"name": "google", "title": "Google", "on": False, "how": "Set GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET."},
+    ],
+    "access": {"path": "/srv/devpush/access.json", "broken": "", "rules": 0, "kinds": [], "shut_out": False},
+}
 PAGES: dict[str, tuple[str, dict[str, Any]]] = {
     "sign-in": ("auth/sign_in.html", {"me": None, "mail_configured": True, "form": {}, "errors": {}}),
     "sign-in-refused": ("auth/sign_in.html", {"me": None, "mail_configured": True, "form": {"email": "ada@elsewhere"}, "errors": {"email": "That is not an e-mail address. It looks like ada@example.com."}}),
     "sign-in-no-mail": ("auth/sign_in.html", {"me": None, "mail_configured": False}),
+    "sign-in-all": ("auth/sign_in.html", {"me": None, "mail_configured": True, "providers": PROVIDERS, "form": {}, "errors": {}}),
+    "sign-in-providers": ("auth/sign_in.html", {"me": None, "mail_configured": False, "providers": PROVIDERS, "form": {}, "errors": {}}),
+    "sign-in-stray": ("auth/trouble.html", {"me": None, "heading": "You are not signed in", "message": "There is an account with the address ada@example.com here already. Sign in to it the usual way, then connect GitHub under Account → Sign-in methods.", "back": ("/auth/sign-in", "Back to signing in")}),
+    "connect-github": ("auth/connect.html", {"following": "/api/github/install/callback"}),
+    "operator": ("operator/show.html", OPERATOR),
+    "operator-app": ("operator/show.html", OPERATOR | {"app": GITHUB_APP, "app_facts": APP_FACTS, "access": {"path": "/srv/devpush/access.json", "broken": "", "rules": 14, "kinds": [(11, "address", "addresses"), (2, "domain", "domains"), (1, "pattern with *", "patterns with *")], "shut_out": True}}),
+    "operator-settings": ("operator/show.html", OPERATOR | {"app": GITHUB_APP, "app_facts": APP_FACTS | {"installations": []}, "from_settings": True, "access": {"path": "/srv/devpush/access.json", "broken": "it is not JSON (Expecting ',' delimiter: line 3 column 5 (char 42))", "rules": 0, "kinds": [], "shut_out": False}}),
+    "operator-manifest": ("operator/manifest.html", {"action": "https://github.com/settings/apps/new?state=x", "manifest": "{}", "name": "devpush-push-example-com", "owner": "acme", "permissions": APP_FACTS["permissions"], "hooked": False}),
     "link-sent": ("auth/link_sent.html", {"me": None, "email": "ada@example.com"}),
     "link": ("auth/link.html", {"me": None, "email": "ada@example.com"}),
     "link-expired": ("auth/link_expired.html", {"me": None}),
@@ -390,13 +496,28 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
     "team-empty": ("teams/overview.html", ON_TEAM | {"projects": [], "deployments": []}),
     "projects": ("teams/projects.html", ON_TEAM | {"tab": "projects", "projects": CARDS, "q": ""}),
     "projects-nothing": ("teams/projects.html", ON_TEAM | {"tab": "projects", "projects": [], "q": "zebra"}),
-    "new": ("projects/new.html", ON_TEAM | {"tab": "", "examples": EXAMPLES, "form": {}, "errors": {}}),
-    "new-refused": ("projects/new.html", ON_TEAM | {"tab": "", "examples": EXAMPLES, "form": {"source": "https://git.example.com/acme/shpo.git"}, "errors": {"source": "There is no repository at this address, or it is private. If it is, give an access token that may read it."}}),
-    "configure": ("projects/configure.html", ON_TEAM | {"tab": "", "draft": Thing(id=identity(7), source="https://git.example.com/acme/shop.git", token_kept=True), "form": BUILD_FORM, "detected": Thing(preset="fastapi", why="Looks like FastAPI: requirements.txt asks for it."), "branches": ["main", "develop"], "presets": PRESETS, "runners": RUNNERS, "errors": {}}),
-    "configure-refused": ("projects/configure.html", ON_TEAM | {"tab": "", "draft": Thing(id=identity(7), source="https://git.example.com/acme/shop.git", token_kept=False), "form": BUILD_FORM | {"name": "", "start": "", "dotenv": "1X=2"}, "detected": None, "branches": [], "presets": PRESETS, "runners": RUNNERS, "errors": {"name": "A project needs a name.", "start": "How is the app started? There is no Procfile and the preset has no start command.", "dotenv": "Line 1: a key begins with a letter or an underscore."}}),
+    "new": ("projects/new.html", ON_TEAM | NEW),
+    "new-refused": ("projects/new.html", ON_TEAM | NEW | {"form": {"source": "https://git.example.com/acme/shpo.git"}, "errors": {"source": "There is no repository at this address, or it is private. If it is, give an access token that may read it."}}),
+    "new-operator": ("projects/new.html", ON_TEAM | NEW | {"me": Thing(**(vars(ME) | {"is_operator": True}))}),
+    "new-connect": ("projects/new.html", ON_TEAM | NEW | {"picker": Thing(**(PICKER | {"state": "connect"}))}),
+    "new-reconnect": ("projects/new.html", ON_TEAM | NEW | {"picker": Thing(**(PICKER | {"state": "reconnect"}))}),
+    "new-waiting": ("projects/new.html", ON_TEAM | NEW | {"picker": Thing(**(PICKER | {"state": "waiting", "url": "/never"}))}),
+    "new-trouble": ("projects/new.html", ON_TEAM | NEW | {"picker": Thing(**(PICKER | {"state": "trouble", "trouble": "GitHub asks us to wait for 12 minutes: this account has asked it too often."}))}),
+    "new-nowhere": ("projects/new.html", ON_TEAM | NEW | {"picker": Thing(**(PICKER | {"state": "nowhere"}))}),
+    "new-suspended": ("projects/new.html", ON_TEAM | NEW | {"picker": Thing(**(PICKER | {"state": "suspended", "account": ACCOUNTS[2]}))}),
+    "new-list": ("projects/new.html", ON_TEAM | NEW | {"picker": Thing(**PICKER)}),
+    "new-list-cut": ("projects/new.html", ON_TEAM | NEW | {"picker": Thing(**(PICKER | {"repositories": REPOSITORIES[:2], "found": 2, "q": "o", "more_url": "", "cut": True})), "errors": {"repository": "You can see acme/shop, but not push to it. Whoever deploys a repository must be able to write to it: ask its owner, or choose another one."}}),
+    "new-list-none": ("projects/new.html", ON_TEAM | NEW | {"picker": Thing(**(PICKER | {"repositories": [], "found": 0, "q": "zebra", "more_url": ""}))}),
+    "new-list-empty": ("projects/new.html", ON_TEAM | NEW | {"picker": Thing(**(PICKER | {"repositories": [], "found": 0, "more_url": "", "accounts": ACCOUNTS[:1]}))}),
+    "key": ("projects/key.html", ON_TEAM | {"tab": "", "draft": Thing(**(vars(DRAFT) | {"shown": "ssh://git@git.example.com/acme/shop.git", "public_key": KEY})), "host": "git.example.com", "errors": {}}),
+    "key-refused": ("projects/key.html", ON_TEAM | {"tab": "", "draft": Thing(**(vars(DRAFT) | {"shown": "ssh://git@git.example.com/acme/shop.git", "public_key": KEY})), "host": "git.example.com", "errors": {"form": "git.example.com doesn't accept the key for this repository. Add it there, then try again."}}),
+    "configure": ("projects/configure.html", ON_TEAM | {"tab": "", "draft": DRAFT, "form": BUILD_FORM, "detected": Thing(preset="fastapi", why="Looks like FastAPI: requirements.txt asks for it."), "branches": ["main", "develop"], "folders": [], "presets": PRESETS, "runners": RUNNERS, "errors": {}}),
+    "configure-folders": ("projects/configure.html", ON_TEAM | {"tab": "", "draft": Thing(**(vars(DRAFT) | {"shown": "acme/shop", "connected": True, "root_dir": "apps/web"})), "form": BUILD_FORM | {"root_dir": "apps/web"}, "detected": Thing(preset="nextjs", why="package.json asks for next."), "branches": ["main", "develop"], "folders": ["api", "apps/web", "apps/admin", "packages/a-package-with-a-long-name"], "presets": PRESETS, "runners": RUNNERS, "errors": {}}),
+    "configure-refused": ("projects/configure.html", ON_TEAM | {"tab": "", "draft": DRAFT, "form": BUILD_FORM | {"name": "", "start": "", "dotenv": "1X=2"}, "detected": None, "branches": [], "folders": [], "presets": PRESETS, "runners": RUNNERS, "errors": {"name": "A project needs a name.", "start": "How is the app started? There is no Procfile and the preset has no start command.", "dotenv": "Line 1: a key begins with a letter or an underscore.", "repository": "GitHub no longer accepts your connection. Please connect your account again."}}),
     "project": ("projects/overview.html", ON_PROJECT | {"production": PRODUCTION, "others": OTHERS, "deployments": ROWS}),
     "project-new": ("projects/overview.html", ON_PROJECT | {"production": environment(0, "Production", current=None, latest=None, previous=None, health="none"), "others": [], "deployments": []}),
     "project-crashed": ("projects/overview.html", ON_PROJECT | {"production": environment(0, "Production", latest=ROWS[2], health="crashed", health_note="exited with code 137, out of memory"), "others": [], "deployments": ROWS[1:4]}),
+    "project-trouble": ("projects/overview.html", ON_PROJECT | {"production": environment(0, "Production", repo_trouble="The repository acme/shop was removed from the GitHub App's access. Give it access again on GitHub, or connect another repository."), "others": [], "deployments": ROWS[1:4]}),
     "deployments": ("deployments/index.html", ON_PROJECT | {"tab": "deployments", "page": Thing(items=ROWS, number=2, pages=5, total=118), "filters": {"status": "succeeded"}, "environments": ENVIRONMENTS}),
     "deployments-nothing": ("deployments/index.html", ON_PROJECT | {"tab": "deployments", "page": Thing(items=[], number=1, pages=0, total=0), "filters": {"branch": "zebra"}, "environments": ENVIRONMENTS}),
     "statuses": ("deployments/index.html", ON_PROJECT | {"tab": "deployments", "page": Thing(items=[deployment(20 + n, state, f"This one is {state}") for n, state in enumerate(STATES)], number=1, pages=1, total=8), "filters": {}, "environments": ENVIRONMENTS}),
@@ -411,8 +532,20 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
     "logs": ("logs/index.html", ON_PROJECT | {"tab": "logs", "lines": [Thing(**(vars(one) | {"short_id": "3f2a91c"})) for one in LINES[10:]], "q": "", "filters": {}, "environments": ENVIRONMENTS, "first_number": 1, "has_older": True, "older_url": "/deployments.log"}),
     "logs-nothing": ("logs/index.html", ON_PROJECT | {"tab": "logs", "lines": [], "q": "zebra", "filters": {}, "environments": ENVIRONMENTS, "first_number": 1, "has_older": False, "older_url": None}),
     "settings": ("projects/settings.html", ON_PROJECT | {"tab": "settings"} | SETTINGS),
+    "settings-ssh": ("projects/settings.html", ON_PROJECT | {"tab": "settings"} | SETTINGS | {"repository": SSH_REPOSITORY, "failed": "repository", "form": {"url": "ssh://git@git.example.com/acme/shop.git"}, "errors": {"url": "The server git.example.com doesn't let us in: it doesn't know our deploy key. Please add the deploy key shown in the project's settings to the repository there; it needs to read only."}}),
+    "settings-github": ("projects/settings.html", ON_PROJECT | {"tab": "settings"} | SETTINGS | {"repository": GITHUB_REPOSITORY, "said": {"kind": "success", "sentence": "Connected: 4 branches, and main is at 3f2a91c."}}),
     "settings-refused": ("projects/settings.html", ON_PROJECT | {"tab": "settings"} | SETTINGS | {"failed": "danger", "form": {}, "errors": {"confirmation": "That is not the project's slug. Type shop."}, "variables": []}),
-    "account": ("account/show.html", {"team": None, "sessions": SESSIONS, "form": {"name": "Ada Lovelace"}, "errors": {}}),
+    "account": ("account/show.html", ACCOUNT),
+    "account-moving": ("account/show.html", ACCOUNT | {"me": Thing(**vars(ME), avatar="0123456789abcdef"), "change": Thing(email="ada.lovelace@analytical-engines.example"), "failed": "email", "form": {"email": "ada@elsewhere"}, "errors": {"email": "Please enter an e-mail address, like ada@example.com."}}),
+    "account-operator": ("account/show.html", ACCOUNT | {"me": Thing(id=identity(1), name="operator", email="operator@localhost", username="operator", is_operator=True), "general": {"name": "operator", "username": "operator"}, "mailbox": False, "mail_configured": False, "methods": [Thing(**vars(METHODS[0]) | {"last": True})], "memberships": MEMBERSHIPS[2:], "sessions": SESSIONS[:1], "failed": "methods", "errors": {"form": "This is the only way you can sign in. Add another one first."}}),
+    "account-link": ("account/email_link.html", {"email": "ada.lovelace@analytical-engines.example"}),
+    "account-link-expired": ("account/email_link_expired.html", {}),
+    "mail-sign-in": ("mail/sign_in.html", MAIL | {"url": "https://push.example.com/auth/link/2bq0tQ9mXk3sX1zVn0pE7aJr5uYw8dLc4hGf6iTyOsA"}),
+    "mail-denied": ("mail/denied.html", MAIL | {"message": "This e-mail address may not sign in here."}),
+    "mail-email-change": ("mail/email_change.html", MAIL | {"username": "ada", "url": "https://push.example.com/account/email-change/2bq0tQ9mXk3sX1zVn0pE7aJr5uYw8dLc4hGf6iTyOsA"}),
+    "mail-email-notice": ("mail/email_change_notice.html", MAIL | {"new": "ada.lovelace@analytical-engines.example", "account_url": "https://push.example.com/account"}),
+    "mail-email-changed": ("mail/email_changed.html", MAIL | {"new": "ada.lovelace@analytical-engines.example"}),
+    "mail-email-taken": ("mail/email_taken.html", MAIL | {"username": "ada"}),
     "404": ("errors/404.html", {"me": None}),
     "403": ("errors/403.html", {"me": None}),
     "500": ("errors/500.html", {"me": None, "error_id": "e-7f31c2"}),
@@ -424,11 +557,14 @@ FRAGMENTS: dict[str, tuple[str, dict[str, Any]]] = {
     "deployments.roll_back": ("deployments/_rollback.html", CHANGE),
     "deployments.promote": ("deployments/_promotion.html", CHANGE),
     "projects.save_general": ("projects/settings/_general.html", {"project": PROJECT, "form": {"name": "Shop"}, "errors": {}, "saved": True}),
+    "repository.check": ("projects/settings/_repository.html", SETTINGS | {"project": PROJECT, "form": SETTINGS["forms"]["repository"], "errors": {}, "saved": False, "said": {"kind": "success", "sentence": "Connected: 4 branches, and main is at 3f2a91c."}}),
+    "repository.save_pushes": ("projects/settings/_pushes.html", SETTINGS | {"project": PROJECT, "form": SETTINGS["forms"]["pushes"], "errors": {}, "saved": True}),
+    "repository.make_secret": ("projects/settings/_webhook.html", SETTINGS | {"project": PROJECT, "saved": True}),
     "projects.save_build": ("projects/settings/_build.html", SETTINGS | {"project": PROJECT, "form": BUILD_FORM, "errors": {}, "saved": True}),
     "projects.save_resources": ("projects/settings/_resources.html", SETTINGS | {"project": PROJECT, "form": {"cpu": "99", "memory_mb": 512}, "errors": {"cpu": "This server has 4 cores."}, "saved": False}),
     "variables.save": ("projects/settings/_variables.html", SETTINGS | {"project": PROJECT, "form": {}, "errors": {}, "saved": True}),
     "variables.remove": ("projects/settings/_variables.html", SETTINGS | {"project": PROJECT, "form": {}, "errors": {}, "saved": False, "variables": VARIABLES[1:]}),
-    "account.save_general": ("account/_general.html", {"form": {"name": "Ada"}, "errors": {}, "saved": True}),
+    "account.save_general": ("account/_general.html", {"form": {"name": "Ada", "username": "ada"}, "errors": {}, "saved": True}),
 }  # fmt: skip
 REFUSED = {"projects.save_resources"}
 
@@ -539,6 +675,10 @@ class Handler(BaseHTTPRequestHandler):
             first = int(parse_qs(asked.query)["before"][0])
             lines = [line(n, f"an older line, number {n}", "run") for n in range(first - 1000, first)]
             return self.answer(render("deployments/_lines.html", {"lines": lines}).encode())
+        if name == "avatars.file":
+            return self.answer((HOME / "devpush/static/favicon.svg").read_bytes(), TYPES[".svg"])
+        if name.startswith("mail-"):  # no page of ours: mails style themselves inline
+            return self.answer(render(*PAGES[name]).encode(), policy="")
         if name in PAGES:
             return self.answer(render(*PAGES[name]).encode())
         if name in FRAGMENTS:
@@ -554,11 +694,13 @@ class Handler(BaseHTTPRequestHandler):
         toasts = render("_toasts.html", {"flashes": [("success", "Removed.")]}) if name == "variables.remove" else ""
         return self.answer((render(*FRAGMENTS[name]) + toasts).encode(), status=422 if name in REFUSED else 200)
 
-    def answer(self, body: bytes, kind: str = "text/html; charset=utf-8", status: int = 200) -> None:
+    def answer(
+        self, body: bytes, kind: str = "text/html; charset=utf-8", status: int = 200, policy: str = POLICY
+    ) -> None:
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
-        self.send_header("Content-Security-Policy", POLICY)
+        self.send_header("Content-Security-Policy", policy)
         self.end_headers()
         self.wfile.write(body)
 

@@ -55,6 +55,8 @@ class Window:
         del self.forgiven[-len(words) :]
 
     def _heard(self, message: ConsoleMessage) -> None:
+        if message.page and not message.page.url.startswith(self.address):
+            return  # the page of somebody else, where one signs in or gives permission
         if message.type == "error" and not any(words in message.text for words in self.forgiven):
             self.faults.append(f"{message.page.url if message.page else '?'} says: {message.text}")
 

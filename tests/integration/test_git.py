@@ -15,6 +15,7 @@ import pytest
 
 from devpush.adapters import git as adapter
 from devpush.adapters.git import GitMirrors
+from devpush.adapters.git_address import Addresses
 from devpush.errors import DeployFailed
 from devpush.ports import Repository
 from tests.gitserver import GitServer, Origin
@@ -41,7 +42,7 @@ def local(origin: Origin) -> Repository:
 
 @pytest.fixture
 def mirrors(tmp_path: Path) -> GitMirrors:
-    return GitMirrors(tmp_path / "mirrors")
+    return GitMirrors(tmp_path / "mirrors", addresses=Addresses(["127.0.0.0/8"]))
 
 
 @pytest.fixture
@@ -53,9 +54,8 @@ def server(tmp_path: Path, origin: Origin) -> Iterator[GitServer]:
 @pytest.fixture
 def trusting(tmp_path: Path, server: GitServer) -> GitMirrors:
     """Mirrors that trust the server's certificate."""
-    return GitMirrors(
-        tmp_path / "mirrors", {"PATH": os.environ["PATH"], "GIT_SSL_CAINFO": str(server.ca), "NO_PROXY": "*"}
-    )
+    environ = {"PATH": os.environ["PATH"], "GIT_SSL_CAINFO": str(server.ca), "NO_PROXY": "*"}
+    return GitMirrors(tmp_path / "mirrors", environ, addresses=Addresses(["127.0.0.0/8"]))
 
 
 async def test_heads_are_listed_with_the_default_branch_first(
@@ -260,7 +260,8 @@ async def test_over_https(origin: Origin, server: GitServer, trusting: GitMirror
 
 
 async def test_a_certificate_nobody_vouches_for_is_said(origin: Origin, server: GitServer, tmp_path: Path) -> None:
-    stranger = GitMirrors(tmp_path / "mirrors", {"PATH": os.environ["PATH"]})
+    here = Addresses(["127.0.0.0/8"])
+    stranger = GitMirrors(tmp_path / "mirrors", {"PATH": os.environ["PATH"]}, addresses=here)
     with pytest.raises(DeployFailed, match="its certificate isn't trusted"):
         await stranger.heads(Repository(server.url("shop.git")))
 
@@ -277,14 +278,32 @@ async def test_a_token_opens_a_private_repository(origin: Origin, server: GitSer
     assert {"bob:wrong-one", "x-access-token:sesame'\"$(id)"} <= server.credentials
 
 
-async def test_a_renamed_repository_is_found(origin: Origin, server: GitServer, trusting: GitMirrors) -> None:
+async def test_a_moved_repository_is_said_and_not_followed(
+    origin: Origin, server: GitServer, trusting: GitMirrors
+) -> None:
+    origin.commit(FILES)
+    server.redirect_to = server.url("elsewhere")
+    for asking in (
+        trusting.heads(Repository(server.url("shop.git"))),
+        trusting.fetch(Repository(server.url("shop")), "main"),
+    ):
+        with pytest.raises(DeployFailed, match=r"redirects to another address.*Please enter its new address"):
+            await asking
+    assert not [path for path in server.requests if "elsewhere" in path]
+
+
+async def test_a_server_that_wants_git_at_the_end_gets_it(
+    origin: Origin, server: GitServer, trusting: GitMirrors
+) -> None:
+    """GitLab answers an address without `.git` with a redirect to the one with it."""
     sha = origin.commit(FILES)
-    with GitServer(server.root, server.ca.with_name("ca2.pem")).serving() as old:
-        both = server.ca.with_name("both.pem")
-        both.write_bytes(server.ca.read_bytes() + old.ca.read_bytes())
-        trusting.git.kept["GIT_SSL_CAINFO"] = str(both)
-        old.redirect_to = server.url("").rstrip("/")
-        assert await trusting.heads(Repository(old.url("shop.git"))) == {"main": sha}
+    server.redirect_from = "/shop/"
+    repository = Repository(server.url("shop"))
+    assert await trusting.heads(repository) == {"main": sha}
+    assert (await trusting.fetch(repository, "main")).sha == sha
+    asked = len(server.requests)
+    await trusting.heads(repository)
+    assert not [path for path in server.requests[asked:] if path.startswith("/shop/")], "it is remembered"
 
 
 async def test_a_fetch_that_takes_too_long_is_ended(

@@ -22,7 +22,7 @@ from devpush.models import (
 )
 from devpush.models.secret import decrypt
 from devpush.ports import NewLine
-from devpush.web import projects
+from devpush.web import new_project
 from tests import cast
 from tests.fakes import FakeWorld
 from tests.visitor import Answer, Visitor, dashboard

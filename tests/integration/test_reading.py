@@ -10,7 +10,7 @@ import pytest
 from tortoise import connections
 
 from devpush.errors import NotFound
-from devpush.models import Alias, AliasKind, Deployment, Environment, Project, State, reading
+from devpush.models import Alias, AliasKind, Delivery, Deployment, Environment, Project, Report, State, reading
 from tests import cast
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("db")]
@@ -215,6 +215,44 @@ async def test_steps_tell_where_it_stands_or_ended(state: State, begun: int, sta
     assert bool(steps[1].note) == (begun > 1)
 
 
+async def test_a_deployments_page_tells_how_it_began_and_what_github_knows() -> None:
+    project = await cast.project(repo_url="https://github.acme.org/ada/engine.git", github_repo_id=1)
+    pushed = await cast.deployment(project, state=State.succeeded, branch="fix/a b")
+    await Delivery.create(project=project, source="github", event="push", verdict="deployed", deployment=pushed)
+    page = await reading.deployment_page(project.id, pushed.id, url=url)
+    assert (page.delivery_source, page.source_id, page.told) == ("github", None, None)
+    assert page.commit_url == f"https://github.acme.org/ada/engine/commit/{pushed.commit_sha}"
+    assert page.branch_url == "https://github.acme.org/ada/engine/tree/fix/a%20b"
+
+    report = await Report.create(deployment=pushed, github_id=5, reported="in_progress", next_at=NOW)
+    for reported, given_up, knows in [
+        ("in_progress", "", False),
+        ("live", "", True),
+        ("inactive", "", True),
+        ("live", "GitHub was not told.", False),
+    ]:
+        await report.update_from_dict({"reported": reported, "given_up": given_up}).save()
+        page = await reading.deployment_page(project.id, pushed.id, url=url)
+        assert page.told == reading.Told("https://github.acme.org/ada/engine/deployments", given_up, knows)
+
+    again = await cast.deployment(project, trigger="redeploy", source=pushed)
+    page = await reading.deployment_page(project.id, again.id, url=url)
+    assert (page.delivery_source, page.source_id) == ("", pushed.id)
+    await Project.filter(id=project.id).update(github_repo_id=None)
+    assert (await reading.deployment_page(project.id, pushed.id, url=url)).told is None
+
+
+async def test_an_environment_card_tells_of_the_repository_and_its_trouble() -> None:
+    project = await cast.project(
+        repo_url="https://x:secret@github.com/ada/engine.git", github_repo_id=1, repo_trouble="It is gone."
+    )
+    [card] = await reading.environment_cards(project.id, url=url)
+    assert (card.repo, card.repo_page) == ("github.com/ada/engine", "https://github.com/ada/engine")
+    assert (card.repo_trouble, card.connected) == ("It is gone.", True)
+    [card] = await reading.environment_cards((await cast.project()).id, url=url)
+    assert (card.repo_page, card.repo_trouble, card.connected) == (None, "", False)
+
+
 async def test_a_deployment_outlives_its_environment_and_its_maker() -> None:
     project = await cast.project()
     deployment = await cast.deployment(project)
@@ -230,9 +268,6 @@ async def test_a_deployment_outlives_its_environment_and_its_maker() -> None:
 def test_a_repositorys_name_holds_no_credential_and_no_path_of_the_server() -> None:
     assert reading.repository_name("https://ada:secret@git.example.com/a/b.git") == "git.example.com/a/b"
     assert reading.repository_name("/var/lib/devpush/examples/python.git", local=True) == "python"
-    assert reading.commit_url("https://x:y@gitlab.com/a/b.git", "1") == "https://gitlab.com/a/b/-/commit/1"
-    assert reading.commit_url("https://git.example.com/a/b", "1") is None
-    assert reading.commit_url("ssh://git@github.com/a/b", "1") is None
 
 
 @pytest.mark.slow

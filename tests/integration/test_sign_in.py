@@ -201,7 +201,7 @@ async def test_a_name_is_changed(app: Quart) -> None:
     saved = await alice.post("/account/general", {"name": " Alice L. "}, htmx=True)
     assert saved.status == 200
     assert "Saved" in saved.text
-    assert saved.text.lstrip().startswith("<form")
+    assert saved.text.lstrip().startswith('<div class="card" id="account-general">')
     assert (await User.get(email="alice@example.com")).name == "Alice L."
     for bad in ("", "x" * 61, "a\u202eb"):
         refused = await alice.post("/account/general", {"name": bad}, htmx=True)

@@ -12,8 +12,9 @@ import pytest
 from quart import Quart
 
 from devpush.adapters.redis import RedisLive
+from devpush.deploy import membership, teardown
 from devpush.deploy.news import tell
-from devpush.models import Alias, AliasKind, Deployment, Member, Project, Session, State
+from devpush.models import Alias, AliasKind, Deployment, Member, Project, Role, Session, State
 from devpush.ports import Happening, LogLine, NewLine
 from devpush.web import session, streams
 from tests import cast
@@ -68,6 +69,12 @@ class Stream:
     async def until(self, text: str) -> Event:
         async with asyncio.timeout(PATIENCE):
             while text not in (event := await self.next()).data:
+                pass
+            return event
+
+    async def named(self, name: str, within: float = PATIENCE) -> Event:
+        async with asyncio.timeout(within):
+            while (event := await self.next(within)).name != name:
                 pass
             return event
 
@@ -444,6 +451,100 @@ async def test_a_stream_ends_within_five_seconds_of_the_right_to_see_it(
         else:
             await Project.filter(id=project.id).update(removing_at=datetime.now(UTC))
         assert "retry: 500" not in await stream.end()
+
+
+@pytest.mark.parametrize(
+    "where", ["/teams/alice/stream", "/teams/alice/settings/stream", "/projects/{}/stream", "/stream"]
+)
+async def test_who_becomes_something_else_gets_the_page_anew(
+    app: Quart, world: FakeWorld, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    """A32: at once; nobody needs to ask first."""
+    monkeypatch.setattr(streams, "ASK_AGAIN", 3600.0)
+    project, bob, owner = await cast.project(), await cast.bob(), await cast.alice()
+    team = await cast.team_of(owner)
+    async with opened(await Visitor(app).signed_in(bob), where.format(project.slug)) as stream:
+        await heard_by(world, f"user:{bob.id}")
+        await membership.change_role(world, team, bob.id, Role.admin, by=owner)
+        assert await stream.named("reload")
+        elsewhere = await membership.found(world, bob, "Another team")
+        await membership.change_role(world, team, bob.id, Role.member, by=owner)
+        assert await stream.named("reload")
+        assert [event.name for event in stream.seen].count("reload") == (3 if where == "/stream" else 2), elsewhere.name
+
+
+@pytest.mark.parametrize("where", ["/teams/alice/stream", "/teams/alice/settings/stream", "/projects/{}/stream"])
+@pytest.mark.parametrize("how", ["taken off the team", "left", "team deleted"])
+async def test_who_is_no_longer_in_the_team_is_sent_home_at_once(
+    app: Quart, world: FakeWorld, monkeypatch: pytest.MonkeyPatch, where: str, how: str
+) -> None:
+    """A32."""
+    monkeypatch.setattr(streams, "ASK_AGAIN", 3600.0)
+    project, bob, owner = await cast.project(), await cast.bob(), await cast.alice()
+    team = await cast.team_of(owner)
+    async with opened(await Visitor(app).signed_in(bob), where.format(project.slug)) as stream:
+        await heard_by(world, f"user:{bob.id}")
+        if how == "taken off the team":
+            await membership.remove_member(world, team, bob.id, by=owner)
+        elif how == "left":
+            await membership.leave(world, team, bob)
+        else:
+            await teardown.remove_team(world, team)
+        assert "no longer yours to see" in (await stream.named("leave")).data
+        await stream.end()
+
+
+@pytest.mark.parametrize("where", ["/projects/{}/stream", "/projects/{}/logs/stream", "/stream"])
+async def test_a_deleted_account_has_no_open_pages(
+    app: Quart, world: FakeWorld, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    """A32."""
+    monkeypatch.setattr(streams, "ASK_AGAIN", 3600.0)
+    project, bob = await cast.project(), await cast.bob()
+    async with opened(await Visitor(app).signed_in(bob), where.format(project.slug)) as stream:
+        await heard_by(world, f"user:{bob.id}")
+        await teardown.remove_user(world, bob)
+        assert (await stream.named("reload")).data == "now"
+        await stream.end()
+
+
+async def test_a_right_that_went_without_a_word_is_missed_within_five_seconds(app: Quart) -> None:
+    """A32: whatever was lost on the way, the stream asks by itself."""
+    bob = await cast.bob()
+    async with opened(await Visitor(app).signed_in(bob), "/teams/alice/settings/stream") as stream:
+        await Member.filter(user=bob, team__slug="alice").delete()
+        assert (await stream.named("leave", within=streams.ASK_AGAIN + PATIENCE)).data
+
+
+async def test_the_bell_rings_on_every_open_page(app: Quart, world: FakeWorld) -> None:
+    visitor, project, _ = await on_a_project(app)
+    carol = await cast.carol()
+    team = await cast.team_of(carol)
+    for path in ("/stream", f"/projects/{project.slug}/stream"):
+        async with opened(visitor, path) as stream:
+            await heard_by(world, f"user:{(await cast.alice()).id}")
+            invited = await membership.invite(world, team, "alice@example.com", Role.member, by=carol)
+            assert "1 invitation" in (await stream.until('id="bell"')).data
+            await membership.revoke(world, team, invited.invitation.id, by=carol)
+            assert "No invitation" in (await stream.until('id="bell"')).data
+
+
+async def test_a_teams_settings_hear_who_comes_and_goes(app: Quart, world: FakeWorld) -> None:
+    owner, bob = await cast.alice(), await cast.bob()
+    team = await cast.team_of(owner)
+    async with opened(await Visitor(app).signed_in(owner), "/teams/alice/settings/stream") as stream:
+        await heard_by(world, f"team:{team.id}")
+        await membership.invite(world, team, "eve@example.com", Role.member, by=owner)
+        assert await stream.named("refresh")
+        await membership.remove_member(world, team, bob.id, by=owner)
+        assert await stream.named("refresh")
+        assert {event.name for event in stream.seen} == {"refresh"}
+
+
+async def heard_by(world: FakeWorld, topic: str) -> None:
+    """Until a stream listens."""
+    live: Any = world.live
+    await until(lambda: topic in live.subscribers)
 
 
 async def test_at_shutdown_browsers_are_told_to_come_back_soon(app: Quart) -> None:

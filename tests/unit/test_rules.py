@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from devpush.adapters.git_address import parse
 from devpush.errors import Refused
 from devpush.models import rules
 
@@ -48,6 +49,10 @@ def refused(rule: Callable[..., object], *given: object) -> Refused:
         (" HTTPS://GitHub.com:443/ada/engine.git/ ", "https://github.com/ada/engine.git"),
         ("https://git.example.com.:8443/~ada/a.b_c-d", "https://git.example.com:8443/~ada/a.b_c-d"),
         ("https://[2001:db8::1]/ada/engine", "https://[2001:db8::1]/ada/engine"),
+        ("git@GitHub.com:ada/engine.git", "ssh://git@github.com/ada/engine.git"),
+        (" SSH://github.com:22/ada/engine/ ", "ssh://git@github.com/ada/engine"),
+        ("ssh://alice@git.example.com.:2222/~/a.git", "ssh://alice@git.example.com:2222/~/a.git"),
+        ("git@[2001:db8::1]:/srv/a.git", "ssh://git@[2001:db8::1]/srv/a.git"),
     ],
 )
 def test_a_repository_has_one_address(text: str, url: str) -> None:
@@ -64,8 +69,28 @@ def test_a_repository_has_one_address(text: str, url: str) -> None:
         "/srv/git/repository",
         "../repository",
         "http://github.com/ada/engine",
-        "ssh://git@github.com/ada/engine",
-        "git@github.com:ada/engine.git",
+        "ssh://",
+        "ssh://git@github.com",
+        "ssh://-oProxyCommand=id/ada/engine",
+        "ssh://git@-oProxyCommand=id/ada/engine",
+        "ssh://-lroot@github.com/ada/engine",
+        "ssh://git:secret@github.com/ada/engine",
+        "ssh://git@github.com/ada/%0aengine",
+        "ssh://git@github.com/ada/../engine",
+        "ssh://git@github.com/-ada",
+        "ssh://git@github.com:0/ada/engine",
+        "ssh://git@github.com:99999/ada/engine",
+        "ssh://git@github.com/ada/engine?x=1",
+        "ssh://git@{{.Host}}/ada/engine",
+        "git@github.com",
+        "git@github.com:",
+        "git@host:--upload-pack=id",
+        "git@host:a b",
+        "git@host:$(id)",
+        "git@-oProxyCommand=id:x",
+        "-oProxyCommand=id@host:x",
+        "git@host:../x",
+        "git@host://x",
         "https://",
         "https:///ada/engine",
         "https://github.com",
@@ -92,23 +117,49 @@ def test_other_addresses_of_repositories_are_refused(text: str) -> None:
 
 @given(st.text(max_size=60) | st.text("/:@-.%{}`$()|;&a\n\0 ", max_size=40))
 def test_no_text_becomes_an_address_that_is_more_than_host_and_path(text: str) -> None:
-    for candidate in (text, f"https://{text}", f"https://h.example/{text}"):
+    for candidate in (text, f"https://{text}", f"https://h.example/{text}", f"ssh://{text}", f"git@{text}:{text}"):
         try:
             url = rules.repository_url(candidate)
         except Refused:
             continue
         parts = urlsplit(url)
-        assert parts.scheme == "https"
+        assert parts.scheme in ("https", "ssh")
         assert parts.hostname
-        assert not set(url) & set(" \t\n\0\\`{}$|;&<>\"'@?#") - {"@"} or "@" in parts.path
-        assert "@" not in parts.netloc
+        assert not set(url) & set(" \t\n\0\\`{}$|;&<>\"'?#")
+        assert ("@" in parts.netloc) == rules.is_ssh(url)
         assert not parts.netloc.startswith("-")
+        assert not parts.hostname.startswith("-")
+        assert not parts.password
+        assert parse(url).host == parts.hostname, "the last look before git agrees"
 
 
 def test_a_token_is_one_word() -> None:
     assert rules.credential(" ghp_abc\n") == "ghp_abc"
     for text in ["two words", "a\nb", "a\0b", "clé", "x" * 5000]:
         assert refused(rules.credential, text).field == "token"
+
+
+@pytest.mark.parametrize(
+    ("text", "paths"),
+    [
+        ("", []),
+        ("apps/web/**\n\n ./packages//ui \napps/web/**\n*.toml", ["apps/web/**", "packages/ui", "*.toml"]),
+        (["docs/[ab]?.md"], ["docs/[ab]?.md"]),
+    ],
+)
+def test_watched_paths_are_globs_below_the_root(text: str, paths: list[str]) -> None:
+    assert rules.watch_paths(text) == paths == rules.watch_paths(paths)
+
+
+@pytest.mark.parametrize(
+    "text", ["/etc", "../x", "a/../b", "-x", ":x", "!x", "a\\b", "a\0b", "x" * 300, "./", "x\u202ey"]
+)
+def test_other_paths_are_not_watched(text: str) -> None:
+    assert refused(rules.watch_paths, text).field == "watch_paths"
+
+
+def test_watched_paths_are_few() -> None:
+    assert "at most 50" in str(refused(rules.watch_paths, [f"a{number}" for number in range(51)]))
 
 
 # Branches
