@@ -153,6 +153,7 @@ async def _write_platform(world: World) -> None:
 async def _announce(world: World) -> None:
     """Where the dashboard is; and, where nobody could sign in otherwise, the operator's one-time link."""
     settings = world.settings
+    await User.operator(settings.hostname)
     print(f"\n  {settings.app_name} is up: {settings.dashboard_url}", flush=True)
     if settings.mail_configured:
         return

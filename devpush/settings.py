@@ -164,7 +164,7 @@ class _Reader:
             smtp_port=self.number("SMTP_PORT", 587, 1, 65535),
             smtp_username=self.text("SMTP_USERNAME"),
             smtp_password=self.text("SMTP_PASSWORD"),
-            github_app_id=self.text("GITHUB_APP_ID"),
+            github_app_id=self.digits("GITHUB_APP_ID"),
             github_app_name=self.text("GITHUB_APP_NAME"),
             github_app_private_key=self.text("GITHUB_APP_PRIVATE_KEY").replace("\\n", "\n"),
             github_app_webhook_secret=self.text("GITHUB_APP_WEBHOOK_SECRET"),
@@ -222,6 +222,14 @@ class _Reader:
             return int(value)
         self.complaints.append(f"{name} must be a whole number from {low} to {high}, not {value!r}.")
         return default
+
+    def digits(self, name: str) -> str:
+        """A number that somebody else gave."""
+        value = self.text(name)
+        if value and not re.fullmatch(r"[0-9]{1,18}", value):
+            self.complaints.append(f"{name} must be a number, not {value!r}.")
+            return ""
+        return value
 
     def choice(self, name: str, default: str, allowed: set[str], fold: Callable[[str], str] = str.lower) -> str:
         value = fold(self.text(name, default))

@@ -106,7 +106,8 @@ class Server:
 
     async def send(self, path: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         client = QuartClient(self.app, use_cookies=False)
-        sent = {"Host": "localhost:8000", "X-Forwarded-For": self.address, **headers}
+        length = {"Content-Length": str(len(body))}
+        sent = {"Host": "localhost:8000", "X-Forwarded-For": self.address} | length | dict(headers)
         scope = {"client": ("127.0.0.1", 1)}
         answer = await client.open(
             path, method="POST", headers={k: v for k, v in sent.items() if v}, data=body, scope_base=scope

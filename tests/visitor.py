@@ -86,7 +86,7 @@ class Visitor:
         form: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         htmx: bool = False,
-        files: Mapping[str, FileStorage] | None = None,
+        files: dict[str, FileStorage] | None = None,
     ) -> Answer:
         sent = {"Host": self.host, "Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items())}
         if method not in ("GET", "HEAD"):

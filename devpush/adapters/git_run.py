@@ -384,6 +384,7 @@ REASONS: Sequence[tuple[str, type[DeployFailed], str]] = (
         (
             r"returned error: 4(04|10)|[Rr]epository not found|not found: did you run|repository '.*' not found"
             r"|does not appear to be a git repository|ERROR: .*(not (be )?found|[Uu]nauthorized|denied)"
+            r"|(?m:^(Gitea|Forgejo|Gogs): |^Unauthorized)|repository does not exist"
         ),
         DeployFailed,
         "There is no repository at {url}, or it is private: {opener}",

@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+from collections.abc import Mapping
 from email.message import EmailMessage
 from email.utils import formataddr, formatdate, make_msgid
 from ipaddress import ip_address
@@ -95,7 +96,7 @@ class ResendMailer:
                 f"Resend refused the mail (status {status}): see RESEND_API_KEY and EMAIL_SENDER_ADDRESS."
             )
 
-    async def _post(self, body: dict[str, object], key: str) -> tuple[int, float]:
+    async def _post(self, body: Mapping[str, object], key: str) -> tuple[int, float]:
         """The status, and how long Resend asks us to wait."""
         headers = {"Authorization": f"Bearer {self._settings.resend_api_key}", "Idempotency-Key": key}
         url = f"{self._settings.resend_api_url}/emails"

@@ -89,10 +89,13 @@ class User(Model):
 
     @classmethod
     async def operator(cls, hostname: str) -> "User":
-        """Who installed the platform; made at the first start."""
-        return await cls.filter(is_operator=True).order_by("created_at").first() or await cls.with_email(
-            f"operator@{hostname}", operator=True
-        )
+        """Who installed the platform; made at the first start. Whoever has taken that address before stays who they are."""
+        if found := await cls.filter(is_operator=True).order_by("created_at").first():
+            return found
+        address = f"operator@{hostname}"
+        if await cls.exists(email=address):
+            address = f"operator-{secrets.token_hex(4)}@{hostname}"
+        return await cls.join(address, operator=True)
 
 
 def normal_email(address: str) -> str:

@@ -26,6 +26,7 @@ from devpush.web import (
     avatars,
     bodies,
     csrf,
+    deliveries,
     deployments,
     door,
     email_change,
@@ -57,9 +58,9 @@ from devpush.web.world import world
 log = logging.getLogger(__name__)
 
 BLUEPRINTS = (
-    account, assets, avatars, deployments, email_change, github, health, home, hosts, invitations, logs, members,
-    new_project, oauth, operator, picker, projects, repository, sign_in, streams, team_settings, teams, variables,
-    webhooks,
+    account, assets, avatars, deliveries, deployments, email_change, github, health, home, hosts, invitations, logs,
+    members, new_project, oauth, operator, picker, projects, repository, sign_in, streams, team_settings, teams,
+    variables, webhooks,
 )  # fmt: skip
 ANY_HOST = frozenset({"assets.file", "health.health", "health.ready"})
 """What answers on every hostname: /static/ because the page that says "nothing is live here" is shown there."""

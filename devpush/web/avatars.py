@@ -5,7 +5,7 @@ from uuid import UUID
 from quart import Blueprint, Response, current_app, g, request
 from quart.datastructures import FileStorage
 
-from devpush.deploy import pictures
+from devpush.deploy import membership, pictures
 from devpush.errors import NotFound, Refused
 from devpush.models import Member, Project
 from devpush.web.auth import me, signed_in
@@ -48,12 +48,12 @@ async def forget(kind: str, id: UUID) -> None:
 
 
 async def _may_see(kind: str, id: UUID) -> bool:
-    """One's own, and those of one's teams: the team, its members, its projects."""
+    """One's own, and those of one's teams: the team, its members, its projects. A team that invites shows itself."""
     mine = [team.id for team in g.teams]
     if kind == "user":
         return id == me().id or await Member.exists(user_id=id, team_id__in=mine)
     if kind == "team":
-        return id in mine
+        return id in mine or any(invitation.team_id == id for invitation in await membership.waiting_for(me()))
     return await Project.exists(id=id, team_id__in=mine, removing_at=None)
 
 

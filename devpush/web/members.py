@@ -1,6 +1,7 @@
 """Who is in a team: inviting, roles, taking off, leaving. The rules are in deploy/membership.py."""
 
 import logging
+from typing import Any
 from uuid import UUID
 
 from quart import Blueprint, Response, current_app
@@ -116,7 +117,7 @@ async def _sent(invited: Invited) -> Response:
     """The mail goes out after the answer. Without mail the link is shown instead, this once: only its hash is kept."""
     email = invited.invitation.email
     if not world().settings.mail_configured:
-        shown = {"link": _link(invited), "link_for": email}
+        shown: dict[str, Any] = {"link": _link(invited), "link_for": email}
         return await (team_settings.card("members", **shown) if is_htmx() else team_settings.page(**shown))
     current_app.add_background_task(_mail, invited, this_team().name, me().name or me().email)
     return await _members(f"{email} is invited; the mail is on its way.")

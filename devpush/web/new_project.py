@@ -237,6 +237,6 @@ async def _deploy_first(project: Project, branch: str) -> ResponseReturnValue:
     if project.polled and not project.repo_local and project.github_repo_id is None:
         settings = path_to("projects.settings", project_slug=project.slug, _anchor="settings-repository")
         flash(
-            "info", "Pushes are looked for every minute. With a webhook they are deployed at once.", settings, "Add it"
+            "info", "Pushes are looked for every minute. With a webhook they are deployed at once.", settings, "Add one"
         )
     return redirect_to("deployments.show", project_slug=project.slug, deployment_id=deployment.id)

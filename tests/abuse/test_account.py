@@ -76,7 +76,7 @@ async def test_a_taken_address_is_told_to_its_mailbox_only(app: Quart, world: Fa
 async def test_a_taken_address_takes_no_longer_to_answer(app: Quart, world: FakeWorld, alice: Visitor) -> None:
     """Who has it is looked up after the answer."""
     began = time.monotonic()
-    world.mailer.send = never  # type: ignore[method-assign]  # a mail server that hangs
+    world.mailer.send = never  # type: ignore[assignment, method-assign]  # a mail server that hangs
     await cast.bob()
     await ask_for(alice, "bob@example.com")
     await ask_for(alice, NEW)

@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 from quart import Quart
 
-from devpush.deploy import pictures
+from devpush.deploy import membership, pictures
 from devpush.errors import Refused
-from devpush.models import User
+from devpush.models import Member, Role, User
 from tests import cast
 from tests.fakes import FakeWorld
 from tests.integration.test_avatars import encoded, picture, send
@@ -268,13 +268,25 @@ async def test_a14_other_teams_pictures_are_nobodys(app: Quart, world: FakeWorld
         assert (await bobs.get(address)).status == 200
 
 
+async def test_who_is_invited_sees_the_teams_picture_and_nothing_else(app: Quart, world: FakeWorld) -> None:
+    alice, carol = await cast.alice(), await cast.carol()
+    team = await cast.team_of(alice)
+    teams = f"/avatars/team/{team.id}/{await pictures.keep(world, 'team', team.id, picture())}.webp"
+    alices = f"/avatars/user/{alice.id}/{await pictures.keep(world, 'user', alice.id, picture())}.webp"
+    visitor = await Visitor(app).signed_in(carol)
+    invited = await membership.invite(world, team, carol.email, Role.member, by=alice)
+    assert ((await visitor.get(teams)).status, (await visitor.get(alices)).status) == (200, 404)
+    await membership.revoke(world, team, invited.invitation.id, by=alice)
+    assert (await visitor.get(teams)).status == 404
+
+
 async def test_a32_a_picture_is_gone_with_the_right_to_see_it(app: Quart, world: FakeWorld) -> None:
     alice, bob = await cast.alice(), await cast.bob()
     team = await cast.team_of(alice)
     address = f"/avatars/team/{team.id}/{await pictures.keep(world, 'team', team.id, picture())}.webp"
     visitor = await Visitor(app).signed_in(bob)
     assert (await visitor.get(address)).status == 200
-    await team.members.filter(user=bob).delete()
+    await Member.filter(team=team, user=bob).delete()
     assert (await visitor.get(address)).status == 404
 
 

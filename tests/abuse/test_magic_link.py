@@ -245,3 +245,13 @@ async def test_the_first_visitor_becomes_nobody_special(app: Quart) -> None:
     mailed = await SignInLink.make(operator.email)
     await Visitor(app).post(f"/auth/link/{mailed}")
     assert await User.filter(is_operator=True).count() == 1
+
+
+async def test_whoever_takes_the_operators_address_first_is_not_the_operator(app: Quart) -> None:
+    """A23: nor does the operator's link sign anybody in to that account."""
+    squatter = await User.with_email("operator@localhost")
+    operator = await User.operator("localhost")
+    assert operator.id != squatter.id
+    assert operator.is_operator
+    assert not (await User.get(id=squatter.id)).is_operator
+    assert (await User.operator("localhost")).id == operator.id

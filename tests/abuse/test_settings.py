@@ -31,6 +31,11 @@ def good(tmp_path: Path) -> dict[str, str]:
         "DEPLOY_DOMAIN": "apps.example.com",
         "APP_HOSTNAME": "push.example.com",
         "POSTGRES_HOST": "pgsql",
+        "GITHUB_APP_ID": "4711",
+        "GITHUB_APP_NAME": "devpush",
+        "GITHUB_APP_PRIVATE_KEY": "-----BEGIN RSA PRIVATE KEY-----",
+        "GITHUB_APP_CLIENT_ID": "Iv1.devpush",
+        "GOOGLE_CLIENT_ID": "devpush.apps.googleusercontent.com",
         "DATA_DIR": str(tmp_path / "data"),
     }
 
@@ -179,3 +184,24 @@ async def test_a19_a_stored_secret_that_was_tampered_with_is_never_taken(db: str
     await connection.execute_query("UPDATE variable SET value = $1", [row["value"][:-4] + b"AAA="])
     with pytest.raises(WrongKey):
         await Variable.get(id=variable.id)
+
+
+# Settings that belong together, and those that are numbers or networks
+
+
+def test_an_app_is_configured_whole_or_not_at_all(good: dict[str, str]) -> None:
+    del good["GITHUB_APP_CLIENT_ID"], good["GOOGLE_CLIENT_ID"]
+    said = complaint(good)
+    assert "GITHUB_APP_CLIENT_ID must be set as well" in said
+    assert "GOOGLE_CLIENT_ID must be set as well" in said
+
+
+@pytest.mark.parametrize("value", ["my-app", "47 11", "-1", "1" * 19])
+def test_an_apps_id_is_a_number(good: dict[str, str], value: str) -> None:
+    assert "GITHUB_APP_ID must be a number" in complaint(good | {"GITHUB_APP_ID": value})
+
+
+def test_private_networks_are_named_as_networks(good: dict[str, str]) -> None:
+    allowed = read(good | {"ALLOW_PRIVATE_ADDRESSES": "192.168.1.7/24, fd00::/8 10.0.0.5"}).allow_private_addresses
+    assert allowed == ("192.168.1.0/24", "fd00::/8", "10.0.0.5/32")
+    assert "ALLOW_PRIVATE_ADDRESSES must hold networks" in complaint(good | {"ALLOW_PRIVATE_ADDRESSES": "git.lan"})

@@ -90,13 +90,11 @@ async def test_a_push_costs_one_query(server: Server, monkeypatch: pytest.Monkey
     assert len(asked) == 1
 
 
-@pytest.mark.parametrize(
-    "given",
-    ["", "sha256=", "sha256=" + "0" * 64, "sha1=" + "0" * 40, "0" * 64, "ü" * 40, "sha256=" + "a" * 10_000],
-)
-async def test_a24_a_wrong_signature_is_refused(server: Server, given: str) -> None:
-    answer = await server.github(hooks.push(), X_Hub_Signature_256=given)
-    assert answer.status == 401
+async def test_a24_a_wrong_signature_is_refused(server: Server) -> None:
+    zeros = "0" * 64
+    for given in ("", "sha256=", f"sha256={zeros}", "sha1=" + "0" * 40, zeros, "ü" * 40, "sha256=" + "a" * 10_000):
+        answer = await server.github(hooks.push(), X_Hub_Signature_256=given)
+        assert answer.status == 401, given
     assert await kept() == []
 
 
@@ -122,9 +120,10 @@ async def test_a24_a_delivery_is_handled_once(server: Server, world: FakeWorld) 
     assert await Deployment.all().count() == 1, "the same push under another id is no news either"
 
 
-@pytest.mark.parametrize("size", [30 * 1024 * 1024, 25 * 1024 * 1024 + 1])
-async def test_a24_a_body_above_25_mb_is_refused(server: Server, size: int) -> None:
-    assert (await server.github(b" " * size)).status == 413
+async def test_a24_a_body_above_25_mb_is_refused(server: Server) -> None:
+    for size in (30 * 1024 * 1024, 25 * 1024 * 1024 + 1):
+        assert (await server.github(b" " * size)).status == 413
+        assert (await server.github(b" " * size, Content_Length="")).status == 413, "its length untold"
     assert await kept() == []
 
 
@@ -134,7 +133,8 @@ async def test_a24_a_body_of_25_mb_is_read(server: Server) -> None:
 
 
 async def test_a24_only_webhooks_may_be_large(server: Server) -> None:
-    assert (await server.send("/auth/sign-in", b"x" * 3_000_000, {"Origin": "http://localhost:8000"})).status == 413
+    form = {"Content-Type": FORM, "Origin": "http://localhost:8000"}
+    assert (await server.send("/auth/sign-in", b"x" * 3_000_000, form)).status == 413
 
 
 async def test_a22_few_large_bodies_are_read_at_a_time(server: Server, app: Quart) -> None:
@@ -144,20 +144,19 @@ async def test_a22_few_large_bodies_are_read_at_a_time(server: Server, app: Quar
     door.large = webhooks.MOST_LARGE
     large = json.dumps(hooks.push()).encode() + b" " * 3_000_000
     assert (await server.github(large)).status == 503
+    assert (await server.github(hooks.push(), Content_Length="")).status == 503, "nobody knows how large that one is"
     assert (await server.github(hooks.push())).status == 202
     door.large = 0
     assert (await server.github(large)).status == 202
     assert door.large == 0
 
 
-@pytest.mark.parametrize("form", [False, True])
-@pytest.mark.parametrize(
-    "body", [b"", b"{", b"[1]", b"null", b"\xff", b"[" * 200_000, b'{"a":' + b"1" * 10_000 + b"}", b'{"ref": 1}']
-)
-async def test_a24_malformed_payloads_are_refused(server: Server, body: bytes, form: bool) -> None:
-    answer = await (server.github(body) if not form else server.github(body, X_Odd="1", form=False, Content_Type=FORM))
-    assert answer.status == 400
-    assert answer.text.endswith(".\n")
+async def test_a24_malformed_payloads_are_refused(server: Server) -> None:
+    deep, long = b"[" * 200_000, b'{"a":' + b"1" * 10_000 + b"}"
+    for body in (b"", b"{", b"[1]", b"null", b"\xff", deep, long, b'{"ref": 1}'):
+        for answer in (await server.github(body), await server.github(body, Content_Type=FORM)):
+            assert answer.status == 400, body[:10]
+            assert answer.text.endswith(".\n")
     assert await kept() == []
 
 
@@ -170,27 +169,24 @@ async def test_a24_the_event_and_the_delivery_must_be_named(server: Server) -> N
     assert await kept() == []
 
 
-@pytest.mark.parametrize(
-    ("event", "payload"),
-    [
+async def test_a24_unknown_events_are_answered_and_ignored(server: Server) -> None:
+    for event, payload in (
         ("ping", recorded("github/ping")),
         ("no_such_event", {"anything": [1, 2]}),
         ("x" * 5000, {}),
         ("pull_request", recorded("github/pull_request")),
         ("star", {"action": "created"}),
         ("repository", recorded("github/repository.created")),
-    ],
-)
-async def test_a24_unknown_events_are_answered_and_ignored(server: Server, event: str, payload: dict[str, Any]) -> None:
-    assert (await server.github(payload, event)).status == 200
+    ):
+        assert (await server.github(payload, event)).status == 200, event
     assert await kept() == []
 
 
 async def test_a24_tags_deletions_and_huge_lists_are_no_trouble(server: Server, world: FakeWorld) -> None:
     project = await cast.project(github_repo_id=hooks.REPOSITORY, github_installation_id=hooks.INSTALLATION)
     huge = hooks.push(before=sha())
-    commit = huge["commits"][0] | {"added": [f"{n}/file.txt" for n in range(100)]}
-    huge["commits"] = [commit | {"id": sha(n)} for n in range(5000)]
+    commit = huge["commits"][0] | {"added": [f"{n}/file.txt" for n in range(150)]}
+    huge["commits"] = [commit | {"id": sha(n)} for n in range(4000)]
     tag = hooks.push() | {"ref": "refs/tags/v1"}
     gone = hooks.push() | {"deleted": True, "after": "0" * 40, "head_commit": None}
     odd = hooks.push() | {"ref": "refs/notes/commits"}

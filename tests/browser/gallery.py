@@ -374,7 +374,7 @@ MEMBERSHIPS = [
     Thing(id=identity(602), slug="side", name="Side projects & other things", avatar="0123456789abcdef", role="owner", others=1, other_owners=1, projects=1, needs_them=False),
     Thing(id=identity(603), slug="ada", name="Ada's team", avatar=None, role="owner", others=0, other_owners=0, projects=3, needs_them=False),
 ]  # fmt: skip
-ACCOUNT = {
+ACCOUNT: dict[str, Any] = {
     "team": None, "general": {"name": "Ada Lovelace", "username": "ada"}, "form": {}, "errors": {}, "failed": "", "change": None, "mailbox": True,
     "mail_configured": True, "methods": METHODS, "sessions": SESSIONS, "memberships": MEMBERSHIPS,
 }  # fmt: skip
@@ -423,8 +423,29 @@ DRAFT = Thing(
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKyxKq4J1hVbKoM9mDkA2R4ftl2mHnR0P5xFjz9rGcVe devpush-shop"
 
 ME = Thing(id=identity(1), name="Ada Lovelace", email="ada@example.com", username="ada")
-TEAM = Thing(name="Acme", slug="acme")
+TEAM = Thing(id=identity(2), name="Acme", slug="acme")
 TEAMS = [TEAM, Thing(name="Ada's team", slug="ada"), Thing(name="Side projects & other things", slug="side")]
+PEOPLE = [
+    Thing(id=ME.id, name="Ada Lovelace", email="ada@example.com", avatar="0123456789abcdef", role="owner"),
+    Thing(id=identity(3), name="Charles Babbage", email="charles@example.com", avatar=None, role="owner"),
+    Thing(id=identity(4), name="Grace Hopper", email="grace.hopper@a-rather-long-domain.example.org", avatar=None, role="admin"),
+    Thing(id=identity(5), name="", email="linus@example.com", avatar=None, role="member"),
+]
+INVITED = [
+    Thing(id=identity(6), email="margaret@example.com", role="member", by="Grace Hopper", stands=True, expired=False, sent_at=before(hours=4), created_at=before(hours=4), expires_at=NOW + timedelta(days=29)),
+    Thing(id=identity(7), email="katherine.johnson@a-rather-long-domain.example.org", role="admin", by="Alan", stands=False, expired=False, sent_at=before(days=2), created_at=before(days=2), expires_at=NOW + timedelta(days=28)),
+    Thing(id=identity(8), email="joan@example.com", role="member", by="Ada Lovelace", stands=True, expired=False, sent_at=None, created_at=NOW, expires_at=NOW + timedelta(days=30)),
+    Thing(id=identity(9), email="rear@example.com", role="owner", by="Ada Lovelace", stands=True, expired=True, sent_at=before(days=31), created_at=before(days=31), expires_at=before(days=1)),
+]  # fmt: skip
+TEAM_SETTINGS = {
+    "team": TEAM, "tab": "settings", "forms": {"general": {"name": "Acme", "slug": "acme"}, "members": {"email": "", "role": "member"}, "picture": {}, "danger": {}}, "members": PEOPLE, "invitations": INVITED,
+    "my_role": "owner", "givable": ["member", "admin", "owner"], "changeable": {each.id for each in PEOPLE}, "can": {"change": True, "manage": True, "remove": True}, "may_leave": True, "mail_configured": True,
+    "removal": {"projects": ["Shop", "Docs", "Marketing site"], "more": 2, "members": 4}, "me_id": ME.id,
+}  # fmt: skip
+WAITING = [
+    Thing(id=identity(10), team_name="Analytical Engines", role="admin", by="Charles Babbage", expires_at=NOW),
+    Thing(id=identity(11), team_name="The Society for the Diffusion of Useful Knowledge", role="member", by="Mary Somerville", expires_at=NOW),
+]
 PROJECT = Thing(
     id=identity(300),
     name="Shop",
@@ -477,6 +498,29 @@ OPERATOR: dict[str, Any] = {
     ],
     "access": {"path": "/srv/devpush/access.json", "broken": "", "rules": 0, "kinds": [], "shut_out": False},
 }
+def delivery(number: int, verdict: str, sentence: str, **given: Any) -> Thing:
+    """What a Git server told us."""
+    of = ROWS[number % len(ROWS)]
+    facts = {"id": UUID(identity(40 + number)), "source": "github", "event": "push", "branch": "main", "commit_sha": of.commit_sha, "commit_message": of.commit_message, "verdict": verdict, "sentence": sentence, "created_at": before(minutes=2 + number * 71), "deployment_id": None, "state": None, "replayable": True}
+    return Thing(**(facts | given))
+
+
+NO_PUSH = {"branch": "", "commit_sha": "", "commit_message": "", "replayable": False}
+DELIVERIES: dict[str, Any] = {
+    "tab": "settings", "may_deploy": True, "may_change": True,
+    "sources": {"github": "GitHub", "gitlab": "GitLab", "gitea": "Gitea", "bitbucket": "Bitbucket", "plain": "Webhook", "poll": "Found by looking", "replay": "Replay"},
+    "page": Thing(number=1, pages=3, total=61, items=[
+        delivery(0, "deployed", "Goes to Production.", deployment_id=UUID(identity(1)), state="building"),
+        delivery(1, "ignored", "Nothing changed in apps/web/**, packages/ui/**."),
+        delivery(2, "deployed", "Goes to Preview.", deployment_id=UUID(identity(2)), state="failed", branch="feature/a-branch-with-quite-a-long-name-that-does-not-end-soon", source="poll", commit_message="Rewrite the whole checkout, with a first line that is far too long for one line on a telephone and needs cutting"),
+        delivery(3, "noted", "The GitHub App is suspended for acme, so new pushes can't be deployed. Unsuspend it on GitHub, under the account's installed apps. What is live stays live.", event="installation", **NO_PUSH),
+        delivery(4, "ignored", "v1.4.0 is a tag, and only branches are deployed.", **NO_PUSH),
+        delivery(5, "ignored", "Its commit message says [skip deploy].", source="gitlab"),
+        delivery(6, "failed", "There is no branch mian.", source="plain", event="request", **NO_PUSH),
+        delivery(7, "deployed", "Deployed again to Production.", source="replay", deployment_id=UUID(identity(3)), state="succeeded"),
+        delivery(8, "ignored", "No environment takes the branch try-it. Production takes main.", branch="try-it"),
+    ]),
+}
 PAGES: dict[str, tuple[str, dict[str, Any]]] = {
     "sign-in": ("auth/sign_in.html", {"me": None, "mail_configured": True, "form": {}, "errors": {}}),
     "sign-in-refused": ("auth/sign_in.html", {"me": None, "mail_configured": True, "form": {"email": "ada@elsewhere"}, "errors": {"email": "That is not an e-mail address. It looks like ada@example.com."}}),
@@ -496,6 +540,19 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
     "team-empty": ("teams/overview.html", ON_TEAM | {"projects": [], "deployments": []}),
     "projects": ("teams/projects.html", ON_TEAM | {"tab": "projects", "projects": CARDS, "q": ""}),
     "projects-nothing": ("teams/projects.html", ON_TEAM | {"tab": "projects", "projects": [], "q": "zebra"}),
+    "team-settings": ("teams/settings.html", TEAM_SETTINGS),
+    "team-settings-refused": ("teams/settings.html", TEAM_SETTINGS | {"team": Thing(**vars(TEAM), avatar="0123456789abcdef"), "failed": "members", "form": {"email": "ada@example.com", "role": "admin"}, "errors": {"email": "ada@example.com is in this team already.", "form": "A team keeps at least one owner. Make somebody else an owner first."}}),
+    "team-settings-link": ("teams/settings.html", TEAM_SETTINGS | {"mail_configured": False, "link_for": "margaret@example.com", "link": "https://push.example.com/invitations/2bq0tQ9mXk3sX1zVn0pE7aJr5uYw8dLc4hGf6iTyOsA", "invitations": INVITED[:1]}),
+    "team-settings-member": ("teams/settings.html", TEAM_SETTINGS | {"can": {}, "givable": [], "changeable": set(), "invitations": [], "me_id": PEOPLE[3].id}),
+    "team-new": ("teams/new.html", {"form": {}, "errors": {}}),
+    "team-new-refused": ("teams/new.html", {"form": {"name": ""}, "errors": {"name": "Please give it a name."}}),
+    "team-none": ("teams/none.html", {"teams": [], "invitations": WAITING, "waiting": 2}),
+    "team-none-alone": ("teams/none.html", {"teams": [], "invitations": []}),
+    "invitation": ("invitations/show.html", {"invitation": WAITING[0], "waiting": 1}),
+    "invitation-not-yours": ("invitations/not_yours.html", {"address": "g…r@example.com"}),
+    "invitation-gone": ("invitations/gone.html", {}),
+    "invitations": ("invitations/index.html", {"invitations": WAITING, "waiting": 2}),
+    "invitations-none": ("invitations/index.html", {"invitations": []}),
     "new": ("projects/new.html", ON_TEAM | NEW),
     "new-refused": ("projects/new.html", ON_TEAM | NEW | {"form": {"source": "https://git.example.com/acme/shpo.git"}, "errors": {"source": "There is no repository at this address, or it is private. If it is, give an access token that may read it."}}),
     "new-operator": ("projects/new.html", ON_TEAM | NEW | {"me": Thing(**(vars(ME) | {"is_operator": True}))}),
@@ -531,6 +588,8 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
     "promotion": ("deployments/promotion.html", ON_PROJECT | {"tab": "deployments"} | CHANGE | {"current": None, "notes": []}),
     "logs": ("logs/index.html", ON_PROJECT | {"tab": "logs", "lines": [Thing(**(vars(one) | {"short_id": "3f2a91c"})) for one in LINES[10:]], "q": "", "filters": {}, "environments": ENVIRONMENTS, "first_number": 1, "has_older": True, "older_url": "/deployments.log"}),
     "logs-nothing": ("logs/index.html", ON_PROJECT | {"tab": "logs", "lines": [], "q": "zebra", "filters": {}, "environments": ENVIRONMENTS, "first_number": 1, "has_older": False, "older_url": None}),
+    "deliveries": ("projects/deliveries.html", ON_PROJECT | DELIVERIES),
+    "deliveries-none": ("projects/deliveries.html", ON_PROJECT | DELIVERIES | {"page": Thing(number=1, pages=1, total=0, items=[])}),
     "settings": ("projects/settings.html", ON_PROJECT | {"tab": "settings"} | SETTINGS),
     "settings-ssh": ("projects/settings.html", ON_PROJECT | {"tab": "settings"} | SETTINGS | {"repository": SSH_REPOSITORY, "failed": "repository", "form": {"url": "ssh://git@git.example.com/acme/shop.git"}, "errors": {"url": "The server git.example.com doesn't let us in: it doesn't know our deploy key. Please add the deploy key shown in the project's settings to the repository there; it needs to read only."}}),
     "settings-github": ("projects/settings.html", ON_PROJECT | {"tab": "settings"} | SETTINGS | {"repository": GITHUB_REPOSITORY, "said": {"kind": "success", "sentence": "Connected: 4 branches, and main is at 3f2a91c."}}),
@@ -541,6 +600,7 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
     "account-link": ("account/email_link.html", {"email": "ada.lovelace@analytical-engines.example"}),
     "account-link-expired": ("account/email_link_expired.html", {}),
     "mail-sign-in": ("mail/sign_in.html", MAIL | {"url": "https://push.example.com/auth/link/2bq0tQ9mXk3sX1zVn0pE7aJr5uYw8dLc4hGf6iTyOsA"}),
+    "mail-invitation": ("mail/invitation.html", MAIL | {"by": "Charles Babbage", "team": "Analytical Engines", "role": "admin", "expires_at": NOW + timedelta(days=30), "url": "https://push.example.com/invitations/2bq0tQ9mXk3sX1zVn0pE7aJr5uYw8dLc4hGf6iTyOsA"}),
     "mail-denied": ("mail/denied.html", MAIL | {"message": "This e-mail address may not sign in here."}),
     "mail-email-change": ("mail/email_change.html", MAIL | {"username": "ada", "url": "https://push.example.com/account/email-change/2bq0tQ9mXk3sX1zVn0pE7aJr5uYw8dLc4hGf6iTyOsA"}),
     "mail-email-notice": ("mail/email_change_notice.html", MAIL | {"new": "ada.lovelace@analytical-engines.example", "account_url": "https://push.example.com/account"}),
@@ -553,6 +613,8 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
 }  # fmt: skip
 
 FRAGMENTS: dict[str, tuple[str, dict[str, Any]]] = {
+    "invitations.menu": ("invitations/_menu.html", {"invitations": WAITING}),
+    "members.change_role": ("teams/settings/_members.html", TEAM_SETTINGS | {"form": TEAM_SETTINGS["forms"]["members"]}),
     "teams.project_menu": ("teams/_project_menu.html", {"team": TEAM, "projects": [Thing(name=card.name, slug=card.slug) for card in CARDS * 3]}),
     "deployments.roll_back": ("deployments/_rollback.html", CHANGE),
     "deployments.promote": ("deployments/_promotion.html", CHANGE),
@@ -820,6 +882,13 @@ def acts(look: Look) -> None:
     look.examine(page, "act-rollback", 1280, "light", whole=False)
     page.keyboard.press("Escape")
     expect(look, "Escape closes the dialog", page.locator("dialog[open]").count() == 0)
+    page.get_by_role("button", name="invitation").click()
+    page.get_by_text("Analytical Engines").wait_for()
+    look.examine(page, "act-bell", 1280, "light", whole=False)
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Switch team").click()
+    look.examine(page, "act-teams", 1280, "light", whole=False)
+    page.keyboard.press("Escape")
     page.get_by_role("button", name="Account menu").click()
     page.get_by_role("button", name="Dark").click()
     expect(look, "the theme changes", page.evaluate("document.documentElement.className") == "dark")

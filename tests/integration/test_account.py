@@ -4,6 +4,7 @@ import asyncio
 import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from quart import Quart
@@ -59,13 +60,12 @@ async def ask_for(visitor: Visitor, address: str) -> Answer:
     return await visitor.post("/account/email-change", {"email": address})
 
 
-async def with_github(user: User, **facts: str) -> Identity:
+async def with_github(user: User, **facts: Any) -> Identity:
     if not await GitHubApp.exists():
-        secrets = {"client_secret": "s", "private_key": "k", "webhook_secret": "w"}
+        secrets: dict[str, Any] = {"client_secret": "s", "private_key": "k", "webhook_secret": "w"}
         await GitHubApp.create(app_id=1, slug="app", name="App", client_id="Iv1", **secrets)
-    return await Identity.create(
-        **{"user": user, "provider": "github", "subject": "1", "login": "octo-alice", "access_token": "gho_1", **facts}
-    )
+    known: dict[str, Any] = {"provider": "github", "subject": "1", "login": "octo-alice", "access_token": "gho_1"}
+    return await Identity.create(**{"user": user, **known, **facts})
 
 
 async def with_google(user: User) -> Identity:
@@ -138,9 +138,9 @@ async def test_a_new_address_counts_once_its_link_was_followed(app: Quart, world
     assert (await user()).email == NEW
     assert not await EmailChange.exists()
     assert "has changed" in (await mails(app, world, "alice@example.com"))[-1].subject
-    page = (await alice.get("/account")).text
-    assert NEW in page
-    assert "waits to be confirmed" not in page
+    account = (await alice.get("/account")).text
+    assert NEW in account
+    assert "waits to be confirmed" not in account
 
 
 async def test_the_link_is_good_for_an_hour(app: Quart, world: FakeWorld, alice: Visitor) -> None:

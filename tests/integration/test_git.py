@@ -250,6 +250,16 @@ async def test_a_server_that_cannot_be_reached_is_said(mirrors: GitMirrors) -> N
         await mirrors.heads(Repository("https://nowhere.invalid/shop.git"))
 
 
+async def test_a_git_that_cannot_be_held_to_an_address_is_not_used(tmp_path: Path, local: Repository) -> None:
+    old = tmp_path / "old"
+    old.mkdir()
+    (old / "git").write_text("#!/bin/sh\necho git version 2.34.1\n")
+    (old / "git").chmod(0o755)
+    for path, said in ((old, r"git is older than 2\.37"), (tmp_path / "none", "has no git")):
+        with pytest.raises(DeployFailed, match=said):
+            await GitMirrors(tmp_path / "mirrors", {"PATH": str(path)}).heads(local)
+
+
 async def test_over_https(origin: Origin, server: GitServer, trusting: GitMirrors) -> None:
     sha = origin.commit(FILES)
     repository = Repository(server.url("shop.git"))

@@ -7,6 +7,7 @@ import pytest
 
 from devpush.adapters.git import GitMirrors
 from devpush.adapters.git_address import Addresses
+from devpush.adapters.git_run import explain
 from devpush.deploy.keys import new_key
 from devpush.errors import DeployFailed
 from devpush.ports import Repository
@@ -56,6 +57,27 @@ async def test_a_repository_that_is_not_there_is_said(origin: Origin, server: Ss
     server.let_in(public)
     with pytest.raises(DeployFailed, match="There is no repository at ssh://"):
         await mirrors.heads(Repository(f"{server.url(origin)}-no", key=key))
+
+
+GONE = "fatal: Could not read from remote repository.\n\nPlease make sure you have the correct access rights\n"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "git@github.com: Permission denied (publickey).\n",
+        "ERROR: Repository not found.\n",
+        "remote: ERROR: The project you were looking for could not be found or you don't have permission to view it.\n",
+        "Gitea: Unauthorized\n",
+        "Forgejo: Deploy Key: 7:shop is not authorized to read ada/engine.\n",
+        "Unauthorized\n",
+        "conq: repository does not exist.\n",
+        "repository access denied. deployment key is not associated with the requested repository.\n",
+    ],
+)
+def test_what_servers_say_of_an_unknown_key_becomes_what_to_do(said: str) -> None:
+    told = str(explain(said + GONE, Repository("ssh://git@git.example.com/ada/engine.git", key="a key")))
+    assert "Please add the deploy key shown in the project's settings to the repository there" in told
 
 
 async def test_a_server_that_is_away_is_said(origin: Origin, tmp_path: Path, mirrors: GitMirrors) -> None:

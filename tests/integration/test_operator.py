@@ -221,7 +221,7 @@ async def test_the_app_is_forgotten_when_its_name_is_typed(olga: Visitor, world:
     assert await github.app(world) is None
     assert await GitHubInstallation.all().count() + await GitHubToken.all().count() == 0
     kept = await Identity.get()
-    assert kept.access_token is None
+    assert not kept.access_token
     assert "Create GitHub App" in (await olga.get("/operator")).text
 
 

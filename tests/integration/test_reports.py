@@ -720,3 +720,6 @@ async def test_from_a_push_to_its_status_on_github(http_world: FakeWorld, github
     assert (status["state"], status["description"]) == ("success", f"Live at http://{project.slug}.localhost:8080")
     page = await reading.deployment_page(project.id, done.id, url=str)
     assert (page.delivery_source, page.told and page.told.knows) == ("github", True)
+    visitor = await Visitor(dashboard(http_world)).signed_in(await cast.alice())
+    shown = await visitor.get(f"/projects/{project.slug}/deployments/{done.id}")
+    assert f'href="/projects/{project.slug}/deliveries">Pushed to GitHub<' in shown.text

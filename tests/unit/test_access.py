@@ -103,3 +103,21 @@ async def test_a_folder_or_an_unreadable_file_denies_everybody(tmp_path: Path) -
     latin.write_bytes('{"emails": ["ä@example.com"]}'.encode("latin-1"))
     os.utime(latin)
     assert not await Access(latin).allows("ada@example.com")
+
+
+async def test_it_tells_how_many_rules_there_are_or_what_is_wrong(tmp_path: Path) -> None:
+    file = tmp_path / "access.json"
+    access = Access(file)
+    rules = await access.rules()
+    assert rules
+    assert (rules.count, access.broken) == (0, "")
+    file.write_text(json.dumps(RULES))
+    rules = await access.rules()
+    assert rules
+    assert rules.count == 5
+    file.write_text('{"emails": "ada@example.com"}')
+    assert await access.rules() is None
+    assert access.broken == "emails must be a list of texts"
+    file.unlink()
+    assert await access.rules()
+    assert access.broken == ""
