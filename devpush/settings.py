@@ -79,7 +79,7 @@ class Settings:
     access_email_denied_message: str = "This e-mail address may not sign in here."
     access_email_denied_webhook_url: str = ""
     allow_private_addresses: tuple[str, ...] = ()
-    """Networks (CIDR) that repositories may be fetched from although they are private: a Git server in one's own LAN."""
+    """Networks (CIDR) that repositories may be fetched from although they are private: of one's own Git server."""
     runner_ca_bundle: Path | None = None
     base_image: str = ""
     """Build every runner image on this image instead of the official ones (closed networks)."""

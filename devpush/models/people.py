@@ -89,7 +89,7 @@ class User(Model):
 
     @classmethod
     async def operator(cls, hostname: str) -> "User":
-        """Who installed the platform; made at the first start. Whoever has taken that address before stays who they are."""
+        """Who installed the platform; made at the first start. Whoever had that address before stays who they are."""
         if found := await cls.filter(is_operator=True).order_by("created_at").first():
             return found
         address = f"operator@{hostname}"

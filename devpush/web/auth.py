@@ -1,7 +1,7 @@
 """Who may do what: one table, one mark a handler, and one hook that asks before any handler runs.
 
-A route is either in PUBLIC or its handler is marked with `may`, `signed_in` or `operator`; otherwise the process refuses
-to start.
+A route is either in PUBLIC or its handler is marked with `may`, `signed_in` or `operator`: the process refuses to start
+with any other.
 """
 
 from collections.abc import Awaitable, Callable, Mapping

@@ -78,4 +78,4 @@ async def limit() -> None:
 
 def most_megabytes() -> int:
     """What a person is told when it was too much."""
-    return (request.max_content_length or MOST_BYTES) // 1_000_000
+    return (request.max_content_length or MOST_BYTES) // (1024 * 1024)

@@ -143,7 +143,7 @@ def _surroundings(flashes: list[tuple[str, ...]]) -> dict[str, Any]:
         "team": g.get("team"),
         "teams": g.get("teams", []),
         "project": g.get("project"),
-        "waiting": visit.waiting if (visit := g.get("visit")) else 0,
+        "waiting": g.get("waiting", 0),
         "tab": "",
         "csrf_token": csrf.token() if "visit" in g else "",
         "flashes": flashes,

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from typing import Any, Literal, Self, TypeAlias
 from urllib.parse import urlsplit
 
-from werkzeug.routing import BuildError
-
 from devpush.models import Project, reading, rules
 from devpush.web.forms import path_to, world
 
@@ -58,7 +56,6 @@ class RepositoryCard:
     token_kept: bool
     public_key: str
     hook: Hook
-    deliveries_url: str
 
 
 def repository_card(project: Project, account: Account | None) -> RepositoryCard:
@@ -71,7 +68,6 @@ def repository_card(project: Project, account: Account | None) -> RepositoryCard
         token_kept=bool(project.repo_token),
         public_key=project.repo_public_key,
         hook=_hook(project),
-        deliveries_url=_deliveries_url(project),
     )
 
 
@@ -109,10 +105,3 @@ def _hook(project: Project) -> Hook:
         has_secret=project.hook_secret is not None,
         unreachable=host in LOCAL_NAMES or host.endswith(".localhost"),
     )
-
-
-def _deliveries_url(project: Project) -> str:
-    try:
-        return path_to("deliveries.index", project_slug=project.slug)
-    except BuildError:
-        return ""

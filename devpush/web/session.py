@@ -9,7 +9,7 @@ from uuid import UUID
 from quart import Response, g, request
 from tortoise import connections
 
-from devpush.deploy.membership import WAITING
+from devpush.deploy.membership import count_waiting
 from devpush.models import Role, Session, Team, User
 from devpush.models.people import SESSION_LIFE, hash_token
 from devpush.ports import Happening
@@ -22,20 +22,19 @@ LONGEST_TOKEN = 100
 UNASKED = frozenset({"assets.file", "health.health", "health.ready", "webhooks.github", "webhooks.project"})
 """Answer the same to everybody: nothing is read for them."""
 
-FIND = f"""
+FIND = """
     SELECT s.id AS session_id, s.used_at, u.id, u.email, u.username, u.name, u.avatar, u.is_operator, u.created_at,
-           bell.waiting, m.role, t.id AS team_id, t.slug AS team_slug, t.name AS team_name, t.avatar AS team_avatar,
+           (EXISTS (SELECT FROM invitation i WHERE i.email = u.email)
+            OR EXISTS (SELECT FROM identity o JOIN invitation i ON i.email = lower(o.email) WHERE o.user_id = u.id)
+           ) AS invited,
+           m.role, t.id AS team_id, t.slug AS team_slug, t.name AS team_name, t.avatar AS team_avatar,
            t.created_at AS team_created_at
     FROM session s
     JOIN "user" u ON u.id = s.user_id AND u.removing_at IS NULL
-    CROSS JOIN LATERAL (
-        SELECT count(*) AS waiting FROM invitation i JOIN team it ON it.id = i.team_id AND it.removing_at IS NULL
-        WHERE {WAITING}
-    ) bell
     LEFT JOIN (member m JOIN team t ON t.id = m.team_id AND t.removing_at IS NULL) ON m.user_id = u.id
     WHERE s.token_hash = $1 AND s.expires_at > $2
     ORDER BY t.created_at, t.id
-"""  # noqa: S608 - only our own words stand in it
+"""
 USER = ("id", "email", "username", "name", "avatar", "is_operator", "created_at")
 
 
@@ -54,8 +53,8 @@ class Visit:
     user: User
     memberships: tuple[Membership, ...]
     used_at: datetime
-    waiting: int
-    """How many invitations wait for them."""
+    invited: bool
+    """There are invitations for an address of theirs. Which of them are good is a longer question, asked only then."""
 
 
 async def find(token: str) -> Visit | None:
@@ -67,9 +66,9 @@ async def find(token: str) -> Visit | None:
 
 
 async def load() -> None:
-    """Before every request: `g.visit`, and `g.me` and `g.teams` for the templates."""
+    """Before every request: `g.visit`, and `g.me`, `g.teams` and `g.waiting` (invitations) for the templates."""
     g.visit = g.me = None
-    g.teams = []
+    g.teams, g.waiting = [], 0
     if request.url_rule is None or request.endpoint in UNASKED:
         return
     visit = await find(request.cookies.get(cookie_name(world().settings, COOKIE), ""))
@@ -77,6 +76,8 @@ async def load() -> None:
         return
     g.visit, g.me = visit, visit.user
     g.teams = [membership.team for membership in visit.memberships]
+    if visit.invited:
+        g.waiting = await count_waiting(visit.user.id)
     if datetime.now(UTC) - visit.used_at > RENEW_AFTER:
         await _renew(visit)
 
@@ -152,7 +153,7 @@ def _visit(token: str, rows: list[dict[str, Any]]) -> Visit:
         **{name: first[name] for name in USER},
     )
     memberships = tuple(Membership(_team(row), Role(row["role"])) for row in rows if row["team_id"])
-    return Visit(first["session_id"], token, user, memberships, first["used_at"], first["waiting"])
+    return Visit(first["session_id"], token, user, memberships, first["used_at"], first["invited"])
 
 
 def _team(row: dict[str, Any]) -> Team:

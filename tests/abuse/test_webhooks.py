@@ -68,8 +68,15 @@ async def test_a24_without_an_app_the_endpoint_is_closed(world: FakeWorld) -> No
 async def test_the_app_of_the_manifest_flow_has_its_secret_in_the_database(world: FakeWorld) -> None:
     server = Server(dashboard(world))
     assert (await server.github(hooks.push())).status == 404
-    facts = {"app_id": 1, "slug": "push", "name": "Push", "client_id": "x", "client_secret": "x", "private_key": "x"}
-    await GitHubApp.create(webhook_secret="made by GitHub", **facts)
+    await GitHubApp.create(
+        app_id=1,
+        slug="push",
+        name="Push",
+        client_id="x",
+        client_secret="x",
+        private_key="x",
+        webhook_secret="made by GitHub",
+    )
     assert (await server.github(hooks.push(), secret="made by GitHub")).status == 202
     assert (await server.github(hooks.push())).status == 401
 
@@ -164,7 +171,8 @@ FORM = "application/x-www-form-urlencoded"
 
 
 async def test_a24_the_event_and_the_delivery_must_be_named(server: Server) -> None:
-    for other in ({"X_GitHub_Event": ""}, {"X_GitHub_Delivery": ""}, {"X_GitHub_Delivery": "a" * 200}):
+    odd: list[dict[str, Any]] = [{"X_GitHub_Event": ""}, {"X_GitHub_Delivery": ""}, {"X_GitHub_Delivery": "a" * 200}]
+    for other in odd:
         assert (await server.github(hooks.push(), **other)).status == 400
     assert await kept() == []
 
@@ -290,7 +298,7 @@ async def test_every_server_proves_itself_in_its_own_way(server: Server, source:
 @pytest.mark.parametrize("source", list(BODIES))
 async def test_who_does_not_know_the_secret_learns_nothing(server: Server, source: str) -> None:
     project, path = await hooked()
-    closed, closed_path = await hooked(hook_secret=None)
+    _, closed_path = await hooked(hook_secret=None)
     going, going_path = await hooked(removing_at=now())
     body = json.dumps(BODIES[source]).encode()
     answers = [
@@ -303,7 +311,6 @@ async def test_who_does_not_know_the_secret_learns_nothing(server: Server, sourc
     ]
     assert {same(answer) for answer in answers} == {same(answers[0])}
     assert answers[0].status == 401
-    assert closed.hook_secret is None
     assert await kept() == []
 
 

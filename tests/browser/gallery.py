@@ -461,7 +461,7 @@ SETTINGS = {
     "presets": PRESETS, "runners": RUNNERS, "branches": ["main", "develop"], "variables": VARIABLES, "environments": ENVIRONMENTS, "redeploy": ROWS[1],
     "repository": Thing(
         kind="https", name="git.example.com/acme/shop", link="https://git.example.com/acme/shop", trouble="", account=None,
-        token_kept=True, public_key="", deliveries_url="/deliveries.index", hook=Thing(url="https://push.example.com/api/hooks/0d9f4d0e-6b1d-4a63-9d0f-5f7a2b8c1e42", has_secret=True, unreachable=False),
+        token_kept=True, public_key="", hook=Thing(url="https://push.example.com/api/hooks/0d9f4d0e-6b1d-4a63-9d0f-5f7a2b8c1e42", has_secret=True, unreachable=False),
     ),
     "removal": Thing(deployments=118, hostnames=["shop.localhost:8080", "shop-env-staging.localhost:8080"]),
 }  # fmt: skip

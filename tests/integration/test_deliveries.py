@@ -58,7 +58,8 @@ async def test_the_log_tells_what_came_and_why_and_leads_to_the_deployment(app: 
     deployment = await cast.deployment(project)
     gone = Push("main", sha(), message="Add it\n\nlong story", author="Bob")
     await told(project, gone, push.Verdict("deployed", "Goes to Production.", push.Queued(deployment)))
-    await told(project, NotAPush("", "v1 is a tag, and only branches are deployed."), push.Verdict("ignored", "v1 is a tag, and only branches are deployed."), "gitlab")  # fmt: skip
+    tag = "v1 is a tag, and only branches are deployed."
+    await told(project, NotAPush("", tag), push.Verdict("ignored", tag), "gitlab")
     page = await visitor.get(page_of(project))
     text = words(page)
     assert text.index("v1 is a tag") < text.index("Add it"), "newest first"

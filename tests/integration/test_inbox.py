@@ -13,6 +13,7 @@ from devpush.deploy.payloads import Look
 from devpush.errors import DeployFailed, Refused, Unavailable
 from devpush.models import Delivery, Deployment, GitHubInstallation, Identity, Project, Receipt, State
 from devpush.models.people import now
+from devpush.ports import Commit
 from tests import cast, hooks
 from tests.fakes import FakeWorld
 from tests.hooks import INSTALLATION, REPOSITORY, recorded, sha
@@ -150,7 +151,7 @@ async def test_what_is_deployed_already_is_not_deployed_again(world: FakeWorld) 
 async def test_a_person_and_a_push_bring_the_same_commit_once(world: FakeWorld) -> None:
     project = await connected()
     environment = await cast.production(project)
-    commit = push.Commit(sha(), "Change it", "Alice", now())
+    commit = Commit(sha(), "Change it", "Alice", now())
     await push.queue(world, project, environment, "main", commit, by=None, trigger="manual")
     await told(world, hooks.push(after=commit.sha))
     assert await deployed(project) == [commit.sha]
@@ -370,14 +371,14 @@ async def test_a_repository_out_of_reach_is_said_in_the_project(
 
 async def test_what_is_within_reach_again_is_well_again(world: FakeWorld) -> None:
     project = await connected()
-    for bad, good, other in (
-        ("installation.suspend", "installation.unsuspend", {}),
-        ("installation_repositories.removed", "installation_repositories.added", {}),
+    for bad, good in (
+        ("installation.suspend", "installation.unsuspend"),
+        ("installation_repositories.removed", "installation_repositories.added"),
     ):
         here = [{"id": REPOSITORY}]
         await happened(world, bad, repositories_removed=here)
         assert await trouble(project)
-        await happened(world, good, repositories_added=here, repositories_removed=[], **other)
+        await happened(world, good, repositories_added=here, repositories_removed=[])
         assert await trouble(project) == ""
     await happened(world, "repository.deleted")
     await told(world, hooks.push())
@@ -417,7 +418,7 @@ async def test_what_a_user_took_back_is_forgotten(world: FakeWorld) -> None:
         await Identity.create(user=user, provider="github", subject=subject, access_token="t", refresh_token="r")
     await told(world, recorded("github/github_app_authorization.revoked"), event="github_app_authorization")
     gone, there = await Identity.get(user=alice), await Identity.get(user=bob)
-    assert (gone.access_token, gone.refresh_token, there.access_token) == (None, None, "t")
+    assert [gone.access_token, gone.refresh_token, there.access_token] == [None, None, "t"]
 
 
 def test_every_kind_of_news_has_somebody_who_takes_it_in() -> None:
@@ -439,8 +440,8 @@ async def asked(project: Project, *facts: Look, source: str = "plain") -> None:
     """Its own webhook says that something was pushed."""
     for fact in facts:
         key = f"{project.id.hex}:{sha()}"
-        row = {"source": source, "key": key, "event": "look", "facts": payloads.keep([fact]), "project_id": project.id}
-        await Receipt.create(**row)
+        facts = payloads.keep([fact])
+        await Receipt.create(source=source, key=key, event="look", facts=facts, project_id=project.id)
 
 
 async def test_a_plain_webhook_deploys_the_heads_that_are_new(world: FakeWorld) -> None:
@@ -481,10 +482,10 @@ async def test_the_same_question_many_times_is_asked_once(world: FakeWorld) -> N
     asks = 0
     real = world.git.heads
 
-    async def heads(*args: Any) -> Any:
+    async def heads(repository: Any) -> Any:
         nonlocal asks
         asks += 1
-        return await real(*args)
+        return await real(repository)
 
     world.git.heads = heads  # type: ignore[method-assign]
     await asked(project, *[Look()] * 50)
@@ -503,7 +504,7 @@ async def test_a_slow_server_keeps_only_its_own_waiting(world: FakeWorld) -> Non
             await hangs.wait()
         return await real(repository)
 
-    world.git.heads = heads  # type: ignore[method-assign,assignment]
+    world.git.heads = heads  # type: ignore[method-assign]
     await asked(slow, Look())
     await asked(quick, Look())
     looking = asyncio.create_task(inbox.look(world))
@@ -586,15 +587,15 @@ async def test_branches_from_before_an_environment_are_left_alone(world: FakeWor
     world.git.commit(project.repo_url, {"main.py": "newer"}, branch="feature/newer")
     await looked(world)
     await looked(world)
-    branches = await Deployment.filter(project=project).values_list("branch", flat=True)
-    assert set(branches) == {"main", "feature/new", "feature/newer"}
+    branches = {one.branch for one in await Deployment.filter(project=project)}
+    assert branches == {"main", "feature/new", "feature/newer"}
     assert [verdict for verdict, _ in await log_of(project)].count("ignored") == 1
 
 
 async def test_a_connected_project_is_looked_at_now_and_then(world: FakeWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     """Deliveries get lost. Who knows for how long depends on the minute."""
     project = await connected()
-    rounds = []
+    rounds: list[object] = []
 
     async def ask(world: Any, projects: list[Project], gate: Any) -> None:
         rounds.extend(one.id for one in projects)
@@ -622,7 +623,7 @@ async def test_a_server_that_does_not_answer_delays_no_other(world: FakeWorld, m
             await asyncio.sleep(60)
         return await real(repository)
 
-    world.git.heads = heads  # type: ignore[method-assign,assignment]
+    world.git.heads = heads  # type: ignore[method-assign]
     await looked(world)
     assert (await deployed(quick))[-1] == new
     assert calls == push.OF_ONE_SERVER, "the others of that server wait for the next minute"

@@ -152,6 +152,7 @@ COMMENT ON TABLE "report" IS 'What GitHub was told of a deployment. It is behind
         ALTER TABLE invitation ADD CONSTRAINT invitation_email_lower CHECK (email = lower(email));
         CREATE INDEX receipt_unhandled ON receipt (id) WHERE handled_at IS NULL;
         CREATE INDEX invitation_for ON invitation (email);
+        CREATE INDEX report_open ON report (next_at) WHERE reported IN ('', 'queued', 'in_progress', 'live');
         ALTER TABLE "user" ADD "removing_at" TIMESTAMPTZ;
         CREATE INDEX IF NOT EXISTS "idx_project_github__37ad5b" ON "project" ("github_installation_id");
         CREATE INDEX IF NOT EXISTS "idx_project_github__a72b95" ON "project" ("github_repo_id");
