@@ -10,16 +10,20 @@ import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from pathlib import Path
+from types import CodeType
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
+import jinja2
 import pytest
 from aerich import Command
 from cryptography.fernet import Fernet
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
+from jinja2.bccache import Bucket
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from tortoise.context import TortoiseContext
@@ -28,6 +32,7 @@ from devpush.local import Endpoints, Local
 from devpush.models import database
 from devpush.models.secret import use_keys
 from devpush.settings import Settings
+from devpush.web import pages
 from tests.emulate import Emulate, running
 from tests.fakes import FakeWorld, fake_world
 from tests.github_server import GitHubServer
@@ -41,6 +46,28 @@ _numbers = count(1)
 # How long an example takes says nothing about our code on a machine that has other work.
 hypothesis_settings.register_profile("steady", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 hypothesis_settings.load_profile("steady")
+
+
+class Compiled(jinja2.BytecodeCache):
+    """What templates became, for the next application of the same run."""
+
+    def __init__(self) -> None:
+        self.codes: dict[tuple[str, str], CodeType] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        bucket.code = self.codes.get((bucket.key, bucket.checksum))
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        if bucket.code:
+            self.codes[bucket.key, bucket.checksum] = bucket.code
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _compiled_once() -> Iterator[None]:
+    """Most tests of pages make an application: compiling every template anew would be most of their time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pages, "_Environment", partial(pages._Environment, bytecode_cache=Compiled()))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ from tortoise import connections
 from tortoise.expressions import F
 from tortoise.transactions import in_transaction
 
-from devpush.deploy import changes, payloads, push
+from devpush.deploy import changes, heads, payloads, push
 from devpush.deploy.news import tell_project
 from devpush.deploy.payloads import Look, NotAPush, Push
 from devpush.errors import DeployFailed, Unavailable
@@ -223,7 +223,7 @@ async def _look_at(world: World, receipt: Receipt) -> None:
     made = 0
     for fact in payloads.kept(receipt.facts):
         if isinstance(fact, Look):
-            made += await push.look(world, project, fact, source=receipt.source, key=key, asked=asked)
+            made += await heads.look(world, project, fact, source=receipt.source, key=key, asked=asked)
     if not made and not polled:
         await _note(project, receipt, "ignored", "No branch has a commit that isn't known already.")
 

@@ -297,7 +297,8 @@ class Waiting:
 async def members(team_id: UUID) -> list[MemberRow]:
     """Owners first, then admins, then everybody else; by name."""
     rows = await _fetch(
-        """SELECT u.id, u.name, u.email, u.avatar, m.role FROM member m JOIN "user" u ON u.id = m.user_id
+        """SELECT u.id, coalesce(nullif(u.name, ''), u.username) AS name, u.email, u.avatar, m.role
+        FROM member m JOIN "user" u ON u.id = m.user_id
         WHERE m.team_id = $1 AND u.removing_at IS NULL
         ORDER BY array_position(ARRAY['owner', 'admin', 'member'], m.role::text), lower(u.name), u.email""",
         team_id,
@@ -341,7 +342,7 @@ async def count_waiting(user_id: UUID) -> int:
 
 async def tell_members(world: World, team_id: UUID, users: Iterable[UUID]) -> None:
     """After what these users are in the team has changed: their pages show what they may do now, or go away."""
-    topics = [f"team:{team_id}", *(f"user:{id}" for id in users)]
+    topics = [*(f"user:{id}" for id in users), f"team:{team_id}"]  # who may no longer look isn't told to look again
     await world.live.publish([Happening(topic, "membership", {"team": str(team_id)}) for topic in topics])
 
 

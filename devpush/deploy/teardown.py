@@ -86,9 +86,8 @@ async def _teams_of(user: User) -> tuple[list[Team], list[Team]]:
         if team in shared and not await others.filter(role=Role.owner).exists():
             orphaned.append(team.name)
     if orphaned:
-        raise Refused(
-            f"You are the only owner of {_and(sorted(orphaned))}. First make somebody else an owner, or delete the team."
-        )
+        names = _and(sorted(orphaned))
+        raise Refused(f"You are the only owner of {names}. First make somebody else an owner, or delete the team.")
     return shared, alone
 
 

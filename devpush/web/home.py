@@ -1,14 +1,13 @@
 """The front door: to the team one was in last, to make one, or to sign in."""
 
-from uuid import UUID
-
 from quart import Blueprint, Response, g, request
 
 from devpush.deploy import membership
 from devpush.models import Team
+from devpush.models.people import SESSION_LIFE
 from devpush.web.auth import me
 from devpush.web.forms import answer, redirect_to, world
-from devpush.web.session import SESSION_LIFE, cookie_name, put_cookie
+from devpush.web.session import cookie_name, put_cookie
 
 bp = Blueprint("home", __name__)
 
@@ -37,6 +36,6 @@ async def remember_team(response: Response) -> Response:
     team: Team | None = g.get("team")
     if team and response.status_code == 200 and response.mimetype == "text/html":
         name = cookie_name(world().settings, COOKIE)
-        if request.cookies.get(name) != str(UUID(str(team.id))):
+        if request.cookies.get(name) != str(team.id):
             put_cookie(response, COOKIE, str(team.id), life=SESSION_LIFE)
     return response

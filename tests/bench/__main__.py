@@ -6,7 +6,7 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 
-from tests.bench import dependencies, idle, logs, pages, rollback, rollout
+from tests.bench import dependencies, idle, logs, pages, rollback, rollout, webhooks
 from tests.bench.stage import Stage, stage
 from tests.bench.table import Figure, show
 
@@ -16,6 +16,7 @@ SUBJECTS: dict[str, tuple[str, Callable[[Stage], Awaitable[list[Figure]]]]] = {
     "rollback": ("Rollback, and swaps under load", rollback.run),
     "pages": ("Pages, signed in, 8 connections", pages.run),
     "idle": ("The idle process", idle.run),
+    "webhooks": ("Pushes that Git servers tell us of", webhooks.run),
     "logs": ("A line of an app on an open page, 100 lines/s", logs.run),
 }
 

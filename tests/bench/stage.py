@@ -31,7 +31,16 @@ IDLE, LONGEST_WAIT = 0.8, 6.0
 CSRF = re.compile(r'name="csrf_token" value="([^"]*)"')
 ISOLATION = ("NetworkMode", "SecurityOpt", "CapDrop", "Memory", "MemorySwap", "CpuPeriod", "CpuQuota", "PidsLimit",
              "Ulimits", "LogConfig", "IpcMode", "CgroupnsMode")  # fmt: skip
-SETTINGS = {"DEFAULT_MEMORY_MB": "1024", "MAX_CONCURRENT_DEPLOYMENTS": "2", "LOG_LEVEL": "WARNING"}
+APP_SECRET = "what GitHub signs its webhooks with"
+APP = {
+    "GITHUB_APP_ID": "1",
+    "GITHUB_APP_NAME": "bench",
+    "GITHUB_APP_PRIVATE_KEY": "nobody asks GitHub for anything",
+    "GITHUB_APP_WEBHOOK_SECRET": APP_SECRET,
+    "GITHUB_APP_CLIENT_ID": "Iv1.bench",
+    "GITHUB_APP_CLIENT_SECRET": "nobody signs in with it",
+}
+SETTINGS = {"DEFAULT_MEMORY_MB": "1024", "MAX_CONCURRENT_DEPLOYMENTS": "2", "LOG_LEVEL": "WARNING"} | APP
 _numbers = count(1)
 
 

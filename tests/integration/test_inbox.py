@@ -3,12 +3,13 @@
 import asyncio
 import contextlib
 import json
+from itertools import pairwise
 from typing import Any
 
 import pytest
 from tortoise import connections
 
-from devpush.deploy import changes, inbox, payloads, push
+from devpush.deploy import branches, changes, heads, inbox, payloads, push
 from devpush.deploy.payloads import Look
 from devpush.errors import DeployFailed, Refused, Unavailable
 from devpush.models import Delivery, Deployment, GitHubInstallation, Identity, Project, Receipt, State
@@ -168,6 +169,18 @@ async def test_an_older_push_that_arrives_late_replaces_nothing(world: FakeWorld
     )
     assert (await log_of(project))[2] == ("ignored", "A later push to main came before this one.")
     assert (await deployed(project))[-1] == newer
+
+
+async def test_pushes_that_arrive_in_any_order_leave_the_newest(world: FakeWorld) -> None:
+    """Servers send several at a time. What a push came after tells where it belongs."""
+    project = await connected()
+    commits = [sha() for _ in range(8)]
+    pushes = {after: hooks.push(before=before, after=after) for before, after in pairwise(commits)}
+    for order in ((1, 2, 5, 3, 4, 7, 6), (1, 3, 2, 7, 4, 6, 5)):
+        await Deployment.all().delete()
+        await Delivery.all().delete()
+        await told(world, *(pushes[commits[number]] for number in order))
+        assert await deployed(project) == [commits[7]]
 
 
 async def test_githubs_clock_tells_later_from_earlier(world: FakeWorld) -> None:
@@ -440,8 +453,8 @@ async def asked(project: Project, *facts: Look, source: str = "plain") -> None:
     """Its own webhook says that something was pushed."""
     for fact in facts:
         key = f"{project.id.hex}:{sha()}"
-        facts = payloads.keep([fact])
-        await Receipt.create(source=source, key=key, event="look", facts=facts, project_id=project.id)
+        kept = payloads.keep([fact])
+        await Receipt.create(source=source, key=key, event="look", facts=kept, project_id=project.id)
 
 
 async def test_a_plain_webhook_deploys_the_heads_that_are_new(world: FakeWorld) -> None:
@@ -479,18 +492,18 @@ async def test_what_a_server_refuses_is_read_in_the_log(world: FakeWorld) -> Non
 
 async def test_the_same_question_many_times_is_asked_once(world: FakeWorld) -> None:
     project = await shop(world)
-    asks = 0
+    times = 0
     real = world.git.heads
 
-    async def heads(repository: Any) -> Any:
-        nonlocal asks
-        asks += 1
+    async def asks(repository: Any) -> Any:
+        nonlocal times
+        times += 1
         return await real(repository)
 
-    world.git.heads = heads  # type: ignore[method-assign]
+    world.git.heads = asks  # type: ignore[method-assign]
     await asked(project, *[Look()] * 50)
     await inbox.look(world)
-    assert asks == 1
+    assert times == 1
     assert not await Receipt.filter(handled_at=None).exists()
 
 
@@ -499,12 +512,12 @@ async def test_a_slow_server_keeps_only_its_own_waiting(world: FakeWorld) -> Non
     new = world.git.commit(quick.repo_url, {"main.py": "2"})
     real, hangs = world.git.heads, asyncio.Event()
 
-    async def heads(repository: Any) -> Any:
+    async def asks(repository: Any) -> Any:
         if repository.url == slow.repo_url:
             await hangs.wait()
         return await real(repository)
 
-    world.git.heads = heads  # type: ignore[method-assign]
+    world.git.heads = asks  # type: ignore[method-assign]
     await asked(slow, Look())
     await asked(quick, Look())
     looking = asyncio.create_task(inbox.look(world))
@@ -522,7 +535,7 @@ async def test_a_slow_server_keeps_only_its_own_waiting(world: FakeWorld) -> Non
 
 
 async def looked(world: FakeWorld) -> None:
-    await push.look_for_pushes(world)
+    await heads.look_for_pushes(world)
     await inbox.look(world)
 
 
@@ -558,7 +571,7 @@ async def test_a_branch_that_went_back_is_found_once_that_is_settled(world: Fake
     world.git.branches[project.repo_url]["main"] = first
     await looked(world)
     assert (await deployed(project))[-1] == second, "a server that answers with what was is not believed at once"
-    earlier = now() - push.SETTLED
+    earlier = now() - branches.SETTLED
     await Deployment.all().update(created_at=earlier)
     await Delivery.all().update(created_at=earlier)
     await looked(world)
@@ -568,7 +581,7 @@ async def test_a_branch_that_went_back_is_found_once_that_is_settled(world: Fake
 async def test_a_push_that_came_while_we_looked_is_not_replaced_by_what_we_saw(world: FakeWorld) -> None:
     project = await shop(world)
     seen = world.git.commit(project.repo_url, {"main.py": "2"})
-    await push.look_for_pushes(world)
+    await heads.look_for_pushes(world)
     newer = world.git.commit(project.repo_url, {"main.py": "3"})
     await push.deploy_branch(world, project, "main", by=None)
     await inbox.look(world)
@@ -601,32 +614,32 @@ async def test_a_connected_project_is_looked_at_now_and_then(world: FakeWorld, m
         rounds.extend(one.id for one in projects)
         projects.clear()
 
-    monkeypatch.setattr(push, "_ask_server", ask)
+    monkeypatch.setattr(heads, "_ask_server", ask)
     start = now()
-    for minute in range(push.CONNECTED_EVERY):
-        monkeypatch.setattr(push, "now", lambda minute=minute: start.replace(minute=minute + 5, second=0))
-        await push.look_for_pushes(world)
+    for minute in range(heads.CONNECTED_EVERY):
+        monkeypatch.setattr(heads, "now", lambda minute=minute: start.replace(minute=minute + 5, second=0))
+        await heads.look_for_pushes(world)
     assert rounds == [project.id]
 
 
 async def test_a_server_that_does_not_answer_delays_no_other(world: FakeWorld, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(push, "PATIENCE", 0.2)
+    monkeypatch.setattr(heads, "PATIENCE", 0.2)
     slow = [await shop(world, repo_url=f"https://slow.example.com/{n}.git") for n in range(6)]
     quick = await shop(world, repo_url="https://quick.example.com/a.git")
     new = [world.git.commit(one.repo_url, {"main.py": "2"}) for one in (*slow, quick)][-1]
     real, calls = world.git.heads, 0
 
-    async def heads(repository: Any) -> Any:
+    async def asks(repository: Any) -> Any:
         nonlocal calls
         if "slow" in repository.url:
             calls += 1
             await asyncio.sleep(60)
         return await real(repository)
 
-    world.git.heads = heads  # type: ignore[method-assign]
+    world.git.heads = asks  # type: ignore[method-assign]
     await looked(world)
     assert (await deployed(quick))[-1] == new
-    assert calls == push.OF_ONE_SERVER, "the others of that server wait for the next minute"
+    assert calls == heads.OF_ONE_SERVER, "the others of that server wait for the next minute"
 
 
 async def test_a_server_that_refuses_is_the_next_rounds(world: FakeWorld) -> None:
@@ -695,7 +708,7 @@ async def test_a_failing_look_is_said(world: FakeWorld, monkeypatch: pytest.Monk
         async def look(*_: Any, error: Exception = error, **__: Any) -> int:
             raise error
 
-        monkeypatch.setattr(push, "look", look)
+        monkeypatch.setattr(heads, "look", look)
         await asked(project, Look())
         await inbox.look(world)
         assert told in (await log_of(project))[-1][1]

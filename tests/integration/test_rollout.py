@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from devpush.deploy import inbox, push, rollback, sweep, traffic
+from devpush.deploy import heads, inbox, push, rollback, sweep, traffic
 from devpush.deploy.plan import Names
 from devpush.deploy.rollout import Rollout
 from devpush.errors import MovedMeanwhile, Refused, Unavailable, WrongState
@@ -432,11 +432,11 @@ async def test_a_branch_without_an_environment_is_refused_in_words(world: FakeWo
 async def test_pushes_nobody_told_us_of_are_found_by_comparing_heads(world: FakeWorld) -> None:
     project = await shop(world)
     await pushed(world, project)
-    await push.look_for_pushes(world)
+    await heads.look_for_pushes(world)
     await inbox.look(world)
     assert await Deployment.filter(project=project).count() == 1
     sha = world.git.commit(project.repo_url, MAIN | {"main.py": "new"})
-    await push.look_for_pushes(world)
+    await heads.look_for_pushes(world)
     await inbox.look(world)
     newest = await Deployment.filter(project=project).order_by("-number").first()
     assert newest

@@ -2,9 +2,11 @@
 
 import html
 import re
+from io import BytesIO
 
 import pytest
 from quart import Quart
+from quart.datastructures import FileStorage
 
 from devpush.models import Member, Project, Role, Team, User
 from tests import cast
@@ -187,7 +189,27 @@ async def test_a_name_that_would_be_code_is_text_everywhere(app: Quart, world: F
 # Its picture
 
 
-PIXEL = bytes.fromhex("47494638396101000100800000ff0000ffffff21f90400000000002c00000000010001000002024401003b")
+PIXEL = b"GIF89a\x01\0\x01\0\x80\0\0\0\0\0\xff\xff\xff,\0\0\0\0\x01\0\x01\0\0\x02\x02D\x01\0;"
+
+
+async def test_a_team_has_a_picture_that_its_members_see(app: Quart) -> None:
+    alice, bob = await visit(app, await cast.alice()), await visit(app, await cast.bob())
+    sent = await alice.post("/teams/alice/picture", files={"picture": FileStorage(BytesIO(PIXEL), "a.gif", "picture")})
+    assert (sent.status, sent.location) == (303, SETTINGS)
+    team = await cast.team_of(await cast.alice())
+    assert team.avatar
+    page = await bob.get(SETTINGS)
+    assert f"/avatars/team/{team.id}/{team.avatar}.webp" in page.text
+    assert (await bob.get(f"/avatars/team/{team.id}/{team.avatar}.webp")).headers["Content-Type"] == "image/webp"
+    await alice.post("/teams/alice/picture/removal")
+    assert (await cast.team_of(await cast.alice())).avatar is None
+
+
+async def test_what_is_no_picture_is_refused_beside_the_button(app: Quart) -> None:
+    alice = await visit(app, await cast.alice())
+    for files in ({}, {"picture": FileStorage(BytesIO(b"<svg>"), "a.svg", "picture")}):
+        answer = await alice.post("/teams/alice/picture", files=files)
+        assert (answer.status, 'id="picture-error"' in answer.text) == (422, True)
 
 
 # Its end
