@@ -48,6 +48,9 @@ def sha(number: int | None = None) -> str:
     return hashlib.sha1(f"commit {number}".encode(), usedforsecurity=False).hexdigest()
 
 
+PUSH = recorded("github/push.branch")
+
+
 def push(
     branch: str = "main",
     *,
@@ -61,7 +64,7 @@ def push(
 ) -> dict[str, Any]:
     """As GitHub tells it, made of a recorded one."""
     after = after or sha()
-    payload = recorded("github/push.branch")
+    payload = PUSH
     head = {
         **payload["head_commit"],
         "id": after,

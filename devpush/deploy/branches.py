@@ -48,14 +48,15 @@ class Past:
         """Whether nothing is missing between what we know and this push."""
         return self.newest is not None and push.before == self.newest.sha
 
-    def stale(self, push: Push) -> str:
-        """Why the push is no news, if so: servers repeat what they told, and don't keep its order."""
+    def stale(self, push: Push, *, certain: bool = False) -> str:
+        """Why the push is no news, if so: servers repeat what they told, and don't keep its order. `certain`: it is
+        where the branch is now."""
         if self.newest is None:
             return ""
         if self.newest.sha == push.sha:
             had = self.newest.deployment
             return f"{f'Deployment {had.hex[:7]} has' if had else 'We were told of'} this commit already."
-        if self.followed_by(push) or not self._overtook(push, self.newest):
+        if certain or self.followed_by(push) or not self._overtook(push, self.newest):
             return ""
         return f"A later push to {push.branch} came before this one."
 

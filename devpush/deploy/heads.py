@@ -144,7 +144,7 @@ async def _take_found(project: Project, found: Found, commit: Commit, asked: dat
             return None
         if not found.named and not newest and commit.at < environment.created_at:
             return Verdict("ignored", f"Nothing was pushed to {found.branch} since {environment.name} is there.")
-    return await push.take(project, _as_push(found, commit))
+    return await push.take(project, _as_push(found, commit), certain=found.sha == found.head)
 
 
 def _as_push(found: Found, commit: Commit) -> Push:

@@ -33,7 +33,7 @@ async def deploy_branch(
     """Deploy the newest commit of a branch. Raises Refused with what is wrong with the branch or the repository."""
     environment = await environment_for(project, branch)
     if not environment:
-        raise Refused(await _nobodyfirst_that_takes(project, branch), field="branch")
+        raise Refused(await _nobody_takes(project, branch), field="branch")
     number = await next_act()  # before we ask: a push that comes while Git answers is the newer one
     try:
         commit = await world.git.fetch(await repository(world, project), branch)
@@ -99,7 +99,7 @@ async def replay(world: World, project: Project, delivery: Delivery, *, by: User
     push = pushes[0]
     environment = await environment_for(project, push.branch)
     if not environment:
-        raise Refused(await _nobodyfirst_that_takes(project, push.branch))
+        raise Refused(await _nobody_takes(project, push.branch))
     async with in_transaction():
         await in_turn(environment)
         queued = await _make(project, environment, push.branch, _commit_of(push), by=by, trigger="redeploy")
@@ -219,16 +219,17 @@ class Verdict:
     """It told nothing new: what the branch was already, or had been before."""
 
 
-async def take(project: Project, push: Push | NotAPush) -> Verdict:
-    """Queue a deployment of it, or say why not. Inside a transaction; then the caller records and announces it."""
+async def take(project: Project, push: Push | NotAPush, *, certain: bool = False) -> Verdict:
+    """Queue a deployment of it, or say why not. Inside a transaction; then the caller records and announces it.
+    `certain`: the server was asked, and the branch is there."""
     if isinstance(push, NotAPush):
         return Verdict("ignored", push.sentence)
     environment = await environment_for(project, push.branch)
     if not environment:
-        return Verdict("ignored", await _nobodyfirst_that_takes(project, push.branch))
+        return Verdict("ignored", await _nobody_takes(project, push.branch))
     await in_turn(environment)
     past = await branches.past(project, environment, push.branch)
-    if sentence := past.stale(push):
+    if sentence := past.stale(push, certain=certain):
         return Verdict("ignored", sentence, stale=True)
     if sentence := _unwanted(project, push, past):
         return Verdict("ignored", sentence)
@@ -281,7 +282,7 @@ def first_that_takes(environments: Iterable[Environment], branch: str) -> Enviro
     return next((environment for environment in environments if environment.takes(branch)), None)
 
 
-async def _nobodyfirst_that_takes(project: Project, branch: str) -> str:
+async def _nobody_takes(project: Project, branch: str) -> str:
     production = await Environment.get(project_id=project.id, slug=PRODUCTION)
     return f"No environment takes the branch {branch}. Production takes {production.branch}."
 

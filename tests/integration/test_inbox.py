@@ -578,6 +578,27 @@ async def test_a_branch_that_went_back_is_found_once_that_is_settled(world: Fake
     assert (await deployed(project))[-1] == first
 
 
+async def test_a_branch_that_went_back_and_nobody_told_us(world: FakeWorld) -> None:
+    project = await shop(world)
+    [first] = await deployed(project)
+    second = world.git.commit(project.repo_url, {"main.py": "2"})
+    await told_by_hook(world, project, hooks.push(before=first, after=second))
+    world.git.branches[project.repo_url]["main"] = first
+    earlier = now() - branches.SETTLED
+    await Deployment.all().update(created_at=earlier)
+    await Delivery.all().update(created_at=earlier)
+    await looked(world)
+    assert (await deployed(project))[-1] == first
+
+
+async def told_by_hook(world: FakeWorld, project: Project, payload: dict[str, Any]) -> None:
+    """By the project's own webhook."""
+    facts = payloads.keep(payloads.github_hook("push", payload))
+    key = f"{project.id.hex}:{sha()}"
+    await Receipt.create(source="github", key=key, event="push", facts=facts, project_id=project.id)
+    await work(world)
+
+
 async def test_a_push_that_came_while_we_looked_is_not_replaced_by_what_we_saw(world: FakeWorld) -> None:
     project = await shop(world)
     seen = world.git.commit(project.repo_url, {"main.py": "2"})
