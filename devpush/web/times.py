@@ -14,7 +14,7 @@ def exact(at: datetime) -> str:
 
 
 def ago(at: datetime) -> str:
-    """3 min ago. The browser keeps it current by the same rule (static/app.js, `ago`)."""
+    """3 min ago. The browser keeps it current by the same rule (static/src/app.js, `ago`)."""
     seconds = max(0, int((datetime.now(UTC) - at).total_seconds()))
     steps = (
         (10, "just now"),

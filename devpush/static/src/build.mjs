@@ -1,7 +1,13 @@
-// Copies the pinned scripts to ../vendor and gathers the icons named in package.json into ../icons.svg.
+// Shrinks our scripts, copies the pinned ones to ../vendor and gathers the icons named in package.json into ../icons.svg.
 import { copyFileSync, readFileSync, writeFileSync } from "node:fs"
+import { transformSync } from "esbuild"
 
 const { icons } = JSON.parse(readFileSync("package.json", "utf8"))
+
+for (const name of ["app.js", "log.js", "theme.js"]) {
+  const { code } = transformSync(readFileSync(name, "utf8"), { minify: true, target: "es2022", charset: "utf8" })
+  writeFileSync(`../${name}`, code)
+}
 
 copyFileSync("node_modules/htmx.org/dist/htmx.min.js", "../vendor/htmx.min.js")
 copyFileSync("node_modules/@alpinejs/csp/dist/cdn.min.js", "../vendor/alpine-csp.min.js")
