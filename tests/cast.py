@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from itertools import count
 from typing import Any
 
-from devpush.models import Deployment, Environment, Member, Project, Role, State, Team, User
+from devpush.models import Deployment, Environment, GitHubApp, Member, Project, Role, State, Team, User
 from devpush.models.deployment import next_act
 from devpush.models.project import PRODUCTION
 
@@ -71,6 +71,19 @@ async def environment(project: Project, slug: str, *, branch: str, **facts: Any)
             "position": position,
             **facts,
         }
+    )
+
+
+async def github_app() -> GitHubApp:
+    """The installation's own, as the manifest flow leaves it."""
+    return await GitHubApp.create(
+        app_id=7,
+        slug="ours",
+        name="Ours",
+        client_id="Iv1.ours",
+        client_secret="a client secret",
+        private_key="a private key",
+        webhook_secret="a webhook secret",
     )
 
 

@@ -173,7 +173,7 @@ class FakeContainers(Away):
         self.pullable: set[str] = set()
         self.environments: list[Mapping[str, str]] = []
         """Of each command that ran, in order."""
-        self._listeners: list[asyncio.Queue[ContainerEvent | None]] = []
+        self._listeners: list[asyncio.Queue[ContainerEvent]] = []
         self._numbers = count(1)
         self._clock = count(1_800_000_000_000_000_000, 1_000_000)
 
@@ -197,11 +197,6 @@ class FakeContainers(Away):
         if found.kept:
             found.restarts += 1
             await self._begin(found)
-
-    def end_events(self) -> None:
-        """The engine drops those who listen to its events."""
-        for queue in self._listeners:
-            queue.put_nowait(None)
 
     def _call(self, act: str, about: str = "") -> None:
         self.calls.append((act, about))
@@ -393,11 +388,11 @@ class FakeContainers(Away):
 
     async def events(self) -> AsyncIterator[ContainerEvent]:
         self._call("events")
-        queue: asyncio.Queue[ContainerEvent | None] = asyncio.Queue()
+        queue: asyncio.Queue[ContainerEvent] = asyncio.Queue()
         self._listeners.append(queue)
         try:
-            while event := await queue.get():
-                yield event
+            while True:
+                yield await queue.get()
         finally:
             self._listeners.remove(queue)
 
@@ -718,13 +713,7 @@ class FakeLeases(Away):
         try:
             yield lease
         finally:
-            if self.held.get(name) is lease:
-                del self.held[name]
-
-    def steal(self, name: str) -> None:
-        """Another process takes it over."""
-        self.held[name].lost = True
-        self.held[name] = FakeLease()
+            del self.held[name]
 
 
 # Mail and jobs

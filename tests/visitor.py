@@ -1,5 +1,6 @@
 """A browser without a screen: keeps cookies, proves its forms, and says where they came from."""
 
+import html
 import re
 from collections.abc import Mapping
 from http.cookies import SimpleCookie
@@ -47,6 +48,19 @@ class Answer:
     @property
     def location(self) -> str:
         return self.headers.get("Location") or self.headers.get("HX-Redirect") or ""
+
+    @property
+    def words(self) -> str:
+        """What a person reads of it."""
+        return html.unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", self.text)))
+
+    def field(self, name: str) -> str:
+        """The value of a field of a form."""
+        found = re.search(rf'name="{name}"[^>]* value="([^"]*)"', self.text)
+        if found is None:
+            found = re.search(rf'<textarea[^>]* name="{name}"[^>]*>\n([^<]*)</textarea>', self.text)
+        assert found, f"no field {name}"
+        return html.unescape(found[1])
 
 
 class Visitor:

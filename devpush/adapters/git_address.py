@@ -9,7 +9,10 @@ import ipaddress
 import re
 import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
+from threading import Thread
+from typing import Any
 from urllib.parse import urlsplit
 
 from devpush.errors import DeployFailed
@@ -20,6 +23,8 @@ Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 
 LOOKUP_TIMEOUT = 15.0
 MOST_ADDRESSES = 8
+MOST_LOOKUPS = 50
+"""At a time that somebody waits for."""
 PORTS = {"https": 443, "ssh": 22}
 
 HOST = r"\[(?P<v6>[0-9a-f:.]{2,45})\]|(?P<name>[a-z0-9_]([a-z0-9_.-]{0,251}[a-z0-9_-])?)"
@@ -47,6 +52,7 @@ REFUSED: Sequence[Network] = [
 ]
 """What Python takes for public, and isn't, or isn't surely."""
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_lookups = asyncio.Semaphore(MOST_LOOKUPS)
 
 
 @dataclass(frozen=True)
@@ -60,9 +66,21 @@ class Place:
 
 
 async def look_up(host: str, port: int) -> Sequence[str]:
-    """The addresses of a name, the best one first."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    """The addresses of a name, the best one first. In a thread of its own: whoever owns a name decides how long its
+    lookup takes, and the event loop's few threads find everything else that we connect to."""
+    async with _lookups:
+        looking: Future[list[Any]] = Future()
+        looking.set_running_or_notify_cancel()
+        Thread(target=_look_up, args=(looking, host, port), daemon=True).start()
+        found = await asyncio.wrap_future(looking)
     return list(dict.fromkeys(str(address[0]).partition("%")[0] for *_, address in found))
+
+
+def _look_up(looking: "Future[list[Any]]", host: str, port: int) -> None:
+    try:
+        looking.set_result(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+    except (OSError, UnicodeError) as error:
+        looking.set_exception(error)
 
 
 class Addresses:

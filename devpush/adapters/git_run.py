@@ -445,8 +445,8 @@ def _opener(repository: Repository | None) -> str:
     if repository and repository.url.startswith("ssh:"):
         if repository.key:
             return (
-                "it doesn't know our deploy key. Please add the deploy key shown in the project's settings to the "
-                "repository there; it needs to read only."
+                "it doesn't know our deploy key. Please add the key's public half to the repository there (it stands "
+                "in the project's settings as well); it needs to read only."
             )
         return "there is no deploy key. Please make one in the project's settings, and add it to the repository there."
     if repository and repository.token:

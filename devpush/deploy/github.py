@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from urllib.parse import quote
 from uuid import UUID
 from weakref import WeakValueDictionary
@@ -15,8 +16,10 @@ from tortoise.transactions import in_transaction
 
 from devpush.errors import DeployFailed
 from devpush.models import GitHubApp, GitHubInstallation, GitHubToken, Identity, Project, User
+from devpush.models.forge import full_name
 from devpush.models.names import slugify
 from devpush.ports import App, GitHubAccount, GitHubRefused, Repository, Token, TokenRefused, World
+from devpush.settings import Settings
 
 USERNAME = "x-access-token"
 """By which Git takes an installation's token for a password; kept as the project's `repo_username`."""
@@ -67,6 +70,17 @@ def page(world: World, app: App) -> str:
     return f"{base}/{'apps' if base == GITHUB else 'github-apps'}/{quote(app.slug)}"
 
 
+def reaches_us(settings: Settings) -> bool:
+    """Whether webhooks can arrive: github.com sees only the internet, an Enterprise Server its own network."""
+    host, enterprise = settings.hostname, settings.github_url != GITHUB
+    try:
+        address = ip_address(host)
+    except ValueError:
+        alone = "." not in host or host.endswith((".localhost", ".local", ".internal", ".test", ".lan"))
+        return not alone or (enterprise and "localhost" not in host)
+    return address.is_global or (enterprise and not address.is_loopback)
+
+
 async def keep_app(app: App) -> bool:
     """Keep the App that GitHub made of our manifest; False if there is one already."""
     try:
@@ -98,15 +112,15 @@ async def forget_app() -> None:
 
 async def repository(world: World, project: Project) -> Repository:
     """A connected project's repository with a token that may read just it. Raises DeployFailed, Unavailable."""
-    where = Repository(url=project.repo_url, username=USERNAME)
+    where, name = Repository(url=project.repo_url, username=USERNAME), full_name(project.repo_url)
     if project.github_installation_id is None:
-        raise DeployFailed(f"GitHub no longer lets us read {_short(project)}. Connect it again in the settings.")
+        raise DeployFailed(f"GitHub no longer lets us read {name}. Connect it again in the settings.")
     try:
         token = await installation_token(
             world, project.github_installation_id, repo=project.github_repo_id, permissions=READ
         )
     except GitHubRefused as refusal:
-        raise DeployFailed(_refusal(refusal, _short(project))) from None
+        raise DeployFailed(_refusal(refusal, name)) from None
     return replace(where, token=token.value)
 
 
@@ -160,12 +174,13 @@ def _refusal(refusal: GitHubRefused, repository: str) -> str:
     return f"GitHub doesn't let us read {repository}: {refusal}"
 
 
-def _short(project: Project) -> str:
-    """owner/name, as people call it."""
-    return "/".join(project.repo_url.removesuffix(".git").split("/")[-2:])
-
-
 # Where the App is installed
+
+
+def installation_page(world: World, id: int, *, login: str, type: str) -> str:
+    """Where the account's people choose what the App may read there."""
+    whose = f"organizations/{quote(login)}/settings" if type == "Organization" else "settings"
+    return f"{world.settings.github_url}/{whose}/installations/{id}"
 
 
 async def remember_installation(world: World, account: GitHubAccount) -> None:

@@ -15,7 +15,7 @@ from tortoise import connections
 from tortoise.expressions import Q
 from tortoise.transactions import in_transaction
 
-from devpush.deploy import branches, payloads, push
+from devpush.deploy import branches, github, payloads, push
 from devpush.deploy.payloads import Look, Push
 from devpush.deploy.push import Verdict
 from devpush.deploy.source import repository
@@ -30,7 +30,7 @@ SERVERS_AT_ONCE, OF_ONE_SERVER = 8, 4
 PATIENCE = 30.0
 """Seconds for a server to tell its heads; one that takes longer isn't asked again in this round."""
 CONNECTED_EVERY = 5
-"""Minutes between two looks at a repository that GitHub tells us of."""
+"""Minutes between two looks at a repository that GitHub tells us of; if it can't reach us, it is each minute too."""
 
 
 async def look_for_pushes(world: World) -> None:
@@ -38,10 +38,11 @@ async def look_for_pushes(world: World) -> None:
     lost, every few minutes also of those that GitHub tells us of. Each server is asked beside the others: a slow one
     delays nobody else's. What is new becomes a receipt, as if somebody had told us (inbox.look)."""
     minute = int(now().timestamp() // 60)
+    every = CONNECTED_EVERY if github.reaches_us(world.settings) else 1
     wanted = Project.filter(Q(polled=True) | Q(github_repo_id__isnull=False), removing_at=None, team__removing_at=None)
     by_server: dict[str, list[Project]] = defaultdict(list)
     for project in await wanted.order_by("id"):
-        if project.github_repo_id is None or (project.id.int + minute) % CONNECTED_EVERY == 0:
+        if project.github_repo_id is None or (project.id.int + minute) % every == 0:
             by_server[_server(project)].append(project)
     gate = asyncio.Semaphore(SERVERS_AT_ONCE)
     await _all(_ask_server(world, projects, gate) for projects in by_server.values() for _ in range(OF_ONE_SERVER))
@@ -135,8 +136,8 @@ async def _found(world: World, project: Project, where: Repository, fact: Look, 
 
 async def _take_found(project: Project, found: Found, commit: Commit, asked: datetime) -> Verdict | None:
     """None: what we came across was overtaken meanwhile by somebody who told us, and the next look sees what is so."""
-    if environment := await push.environment_for(project, found.branch):
-        await push.in_turn(environment)
+    environments = await push.environments_of(project, in_turn=True)
+    if environment := push.first_that_takes(environments, found.branch):
         newest = (await branches.past(project, environment, found.branch)).newest
         if found.named and newest and found.sha != found.head == newest.sha:
             return Verdict("ignored", f"A later commit of {found.branch} is deployed already.", stale=True)

@@ -27,6 +27,8 @@ LOOK = "look"
 """The event of a receipt for which a server has to be asked something: `look` does that, beside all others."""
 TOGETHER = 200
 """Receipts in one transaction: of a burst of pushes only the last is ever seen waiting."""
+GATHER = 0.05
+"""Seconds in which the pushes of a burst come together: handled one by one, they keep waiting those that come in."""
 TRIES = 3
 LOOKS = 8
 """Servers asked at a time."""
@@ -40,6 +42,7 @@ OURS = "Something went wrong on our side. Tell the operator: the server's log ha
 
 async def work(world: World) -> bool:
     """Handle what waits; whether there may be more."""
+    await asyncio.sleep(GATHER)
     try:
         return await _handle(world, TOGETHER) == TOGETHER
     except TROUBLE:
@@ -85,6 +88,8 @@ class Outcome:
     def __init__(self) -> None:
         self.queued: list[push.Queued] = []
         self.projects: dict[object, Project] = {}
+        self.on: dict[object, list[Project]] = {}
+        """What was found for receipts of this transaction, as many are of one repository."""
 
     async def announce(self, world: World) -> None:
         await push.announce(world, self.queued)
@@ -95,7 +100,7 @@ class Outcome:
 async def _take(world: World, receipt: Receipt, outcome: Outcome) -> None:
     for fact in payloads.kept(receipt.facts):
         if isinstance(fact, Push | NotAPush):
-            for project in await _projects(receipt, fact):
+            for project in await _projects(receipt, fact, outcome.on):
                 verdict = await push.take(project, fact)
                 await push.record(
                     project, fact, verdict, source=receipt.source, event=receipt.event, key=_shown(receipt)
@@ -104,15 +109,27 @@ async def _take(world: World, receipt: Receipt, outcome: Outcome) -> None:
                     outcome.queued.append(verdict.queued)
                 if project.repo_trouble and not receipt.project_id:  # GitHub lets us see it again
                     await Project.filter(id=project.id).update(repo_trouble="")
+                    project.repo_trouble = ""
                     outcome.projects[project.id] = project
         elif not isinstance(fact, Look):
+            outcome.on.clear()
             for news in await changes.learn(world, fact):
                 await _note(news.project, receipt, "noted", news.sentence)
                 outcome.projects[news.project.id] = news.project
 
 
-async def _projects(receipt: Receipt, fact: Push | NotAPush) -> list[Project]:
+async def _projects(
+    receipt: Receipt, fact: Push | NotAPush, known: dict[object, list[Project]] | None = None
+) -> list[Project]:
     """The one whose own webhook it was; or all that are connected to the repository."""
+    known = {} if known is None else known
+    key = (receipt.project_id, fact.repository, fact.installation)
+    if key not in known:
+        known[key] = await _find_projects(receipt, fact)
+    return known[key]
+
+
+async def _find_projects(receipt: Receipt, fact: Push | NotAPush) -> list[Project]:
     if receipt.project_id:
         return await Project.filter(id=receipt.project_id, removing_at=None)
     if fact.repository is None:

@@ -6,19 +6,17 @@ any team's, and teams in the order of their ids: one order, so that rivals never
 """
 
 import secrets
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from tortoise import connections
 from tortoise.transactions import in_transaction
 
 from devpush.errors import Forbidden, NotFound, Refused
 from devpush.models import Identity, Invitation, Member, Role, Team, User
-from devpush.models.database import column
+from devpush.models.database import column, fetch
 from devpush.models.people import INVITATION_LIFE, hash_token, normal_email, now
 from devpush.ports import Happening, World
 
@@ -174,6 +172,11 @@ async def resend(world: World, team: Team, invitation_id: UUID, *, by: User) -> 
     return Invited(invitation, token)
 
 
+async def address_of(team: Team, invitation_id: UUID) -> str:
+    """Whom an invitation of that team's is for. Raises NotFound."""
+    return (await _invitation(team, invitation_id)).email
+
+
 async def sent(world: World, invited: Invited) -> None:
     """Its mail has left the house (unless it was sent once more meanwhile: then that mail counts)."""
     this = Invitation.filter(id=invited.invitation.id, token_hash=hash_token(invited.token))
@@ -234,7 +237,7 @@ async def _theirs(user: User, invitation_id: UUID) -> Invitation:
 async def _stands(invitation_id: UUID) -> bool:
     """Whether it can be accepted now. Asked once the team is locked: nobody's role changes meanwhile."""
     sql = f"SELECT FROM invitation i WHERE i.id = $1 AND i.expires_at > now() AND {STANDS}"
-    return bool(await _fetch(sql, invitation_id))
+    return bool(await fetch(sql, invitation_id))
 
 
 async def addresses(user: User) -> frozenset[str]:
@@ -247,7 +250,7 @@ async def _owners_of(address: str) -> list[UUID]:
     """Whose address that is: one user's own, or that of accounts elsewhere."""
     sql = """SELECT id FROM "user" WHERE email = $1
         UNION SELECT user_id FROM identity WHERE lower(email) = $1"""
-    return [row["id"] for row in await _fetch(sql, address)]
+    return [row["id"] for row in await fetch(sql, address)]
 
 
 # What pages show of it
@@ -296,7 +299,7 @@ class Waiting:
 
 async def members(team_id: UUID) -> list[MemberRow]:
     """Owners first, then admins, then everybody else; by name."""
-    rows = await _fetch(
+    rows = await fetch(
         """SELECT u.id, coalesce(nullif(u.name, ''), u.username) AS name, u.email, u.avatar, m.role
         FROM member m JOIN "user" u ON u.id = m.user_id
         WHERE m.team_id = $1 AND u.removing_at IS NULL
@@ -307,7 +310,7 @@ async def members(team_id: UUID) -> list[MemberRow]:
 
 
 async def pending(team_id: UUID) -> list[InvitationRow]:
-    rows = await _fetch(
+    rows = await fetch(
         f"""SELECT i.id, i.email, i.role, coalesce(nullif(u.name, ''), u.email, '') AS by, {STANDS} AS stands,
             i.expires_at <= now() AS expired, i.sent_at, i.created_at, i.expires_at
         FROM invitation i LEFT JOIN "user" u ON u.id = i.invited_by_id AND u.removing_at IS NULL
@@ -319,7 +322,7 @@ async def pending(team_id: UUID) -> list[InvitationRow]:
 
 async def waiting_for(user: User) -> list[Waiting]:
     """The invitations that this user can accept now, newest first."""
-    rows = await _fetch(
+    rows = await fetch(
         f"""SELECT i.id, t.id AS team_id, t.name AS team_name, t.avatar AS team_avatar, i.role, i.expires_at,
             (SELECT coalesce(nullif(b.name, ''), b.email) FROM "user" b WHERE b.id = i.invited_by_id) AS by
         FROM "user" u JOIN invitation i ON {WAITING} JOIN team t ON t.id = i.team_id AND t.removing_at IS NULL
@@ -333,7 +336,7 @@ async def count_waiting(user_id: UUID) -> int:
     sql = f"""SELECT count(*) AS waiting
         FROM "user" u JOIN invitation i ON {WAITING} JOIN team t ON t.id = i.team_id AND t.removing_at IS NULL
         WHERE u.id = $1"""  # noqa: S608 - only our own words stand in it
-    [row] = await _fetch(sql, user_id)
+    [row] = await fetch(sql, user_id)
     return int(row["waiting"])
 
 
@@ -395,8 +398,3 @@ async def _invitation(team: Team, invitation_id: UUID) -> Invitation:
 def a(role: Role) -> str:
     """With its article."""
     return f"{'an' if role[0] in 'ao' else 'a'} {role}"
-
-
-async def _fetch(sql: str, *values: object) -> Sequence[Mapping[str, Any]]:
-    rows: Sequence[Mapping[str, Any]] = await connections.get("default").execute_query_dict(sql, list(values))
-    return rows

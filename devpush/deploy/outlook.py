@@ -8,11 +8,12 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from urllib.parse import urlsplit
 from uuid import UUID
 
 from tortoise import connections
 
+from devpush.models.database import fetch
+from devpush.models.forge import full_name
 from devpush.models.project import PRODUCTION
 from devpush.models.reading import plain
 from devpush.settings import Settings
@@ -86,7 +87,7 @@ class Due:
     @property
     def repository(self) -> str:
         """owner/name, as it is called now."""
-        return urlsplit(self.repo_url).path.strip("/").removesuffix(".git")
+        return full_name(self.repo_url)
 
     @property
     def words(self) -> Words:
@@ -163,7 +164,7 @@ async def due(sending: Collection[Due], most: int) -> list[Due]:
     full = [account for account, share in accounts.items() if account and share >= PER_ACCOUNT]
     lanes = [each.lane for each in sending]
     found = []
-    for row in await connections.get("default").execute_query_dict(BEHIND, [lanes, full, PER_ACCOUNT, most]):
+    for row in await fetch(BEHIND, lanes, full, PER_ACCOUNT, most):
         accounts[row["installation"]] += 1
         if accounts[row["installation"]] <= PER_ACCOUNT:
             facts = {name: row[name] for name in Due.__dataclass_fields__}

@@ -31,9 +31,10 @@ async def deploy_branch(
     world: World, project: Project, branch: str, *, by: User | None, trigger: str = "manual"
 ) -> Deployment:
     """Deploy the newest commit of a branch. Raises Refused with what is wrong with the branch or the repository."""
-    environment = await environment_for(project, branch)
+    environments = await environments_of(project)
+    environment = first_that_takes(environments, branch)
     if not environment:
-        raise Refused(await _nobody_takes(project, branch), field="branch")
+        raise Refused(_nobody_takes(environments, branch), field="branch")
     number = await next_act()  # before we ask: a push that comes while Git answers is the newer one
     try:
         commit = await world.git.fetch(await repository(world, project), branch)
@@ -97,11 +98,12 @@ async def replay(world: World, project: Project, delivery: Delivery, *, by: User
     if not pushes:
         raise Refused("Only a push to a branch can be deployed again.")
     push = pushes[0]
-    environment = await environment_for(project, push.branch)
+    environments = await environments_of(project)
+    environment = first_that_takes(environments, push.branch)
     if not environment:
-        raise Refused(await _nobody_takes(project, push.branch))
+        raise Refused(_nobody_takes(environments, push.branch))
     async with in_transaction():
-        await in_turn(environment)
+        await environments_of(project, in_turn=True)
         queued = await _make(project, environment, push.branch, _commit_of(push), by=by, trigger="redeploy")
         verdict = Verdict("deployed", f"Deployed again to {environment.name}.", queued)
         await record(project, push, verdict, source="replay", event=delivery.event, key=delivery.key)
@@ -136,7 +138,7 @@ async def queue(
     skipped: the newest commit of a branch is what people wait for."""
     project = await Project.get(id=project.id)
     async with in_transaction():
-        await in_turn(environment)
+        await environments_of(project, in_turn=True)
         queued = await _make(project, environment, branch, commit, by=by, trigger=trigger, source=source, number=number)
     await announce(world, [queued])
     return queued.deployment
@@ -153,12 +155,6 @@ async def announce(world: World, made: Sequence[Queued]) -> None:
     for deployment in new.values():
         await tell(world, deployment)
     world.jobs.wake()
-
-
-async def in_turn(environment: Environment) -> None:
-    """Until the transaction's end nobody else queues or decides for this environment: of two who bring the same commit
-    the second sees the first."""
-    await Environment.filter(id=environment.id).select_for_update(no_key=True).values_list("id")
 
 
 async def _make(
@@ -224,10 +220,10 @@ async def take(project: Project, push: Push | NotAPush, *, certain: bool = False
     `certain`: the server was asked, and the branch is there."""
     if isinstance(push, NotAPush):
         return Verdict("ignored", push.sentence)
-    environment = await environment_for(project, push.branch)
+    environments = await environments_of(project, in_turn=True)
+    environment = first_that_takes(environments, push.branch)
     if not environment:
-        return Verdict("ignored", await _nobody_takes(project, push.branch))
-    await in_turn(environment)
+        return Verdict("ignored", _nobody_takes(environments, push.branch))
     past = await branches.past(project, environment, push.branch)
     if sentence := past.stale(push, certain=certain):
         return Verdict("ignored", sentence, stale=True)
@@ -267,14 +263,11 @@ def _unwanted(project: Project, push: Push, past: Past) -> str:
     return ""
 
 
-async def environment_for(project: Project, branch: str) -> Environment | None:
-    """The first environment that takes the branch."""
-    return first_that_takes(await environments_of(project), branch)
-
-
-async def environments_of(project: Project) -> list[Environment]:
-    """Production, then in the order shown."""
-    environments = await Environment.filter(project_id=project.id).order_by("position")
+async def environments_of(project: Project, *, in_turn: bool = False) -> list[Environment]:
+    """Production, then in the order shown. `in_turn`: until the transaction's end nobody else queues or decides for one
+    of them; of two who bring the same commit the second sees the first."""
+    found = Environment.filter(project_id=project.id).order_by("position")
+    environments = await (found.select_for_update(no_key=True) if in_turn else found)
     return sorted(environments, key=lambda environment: environment.slug != PRODUCTION)
 
 
@@ -282,9 +275,8 @@ def first_that_takes(environments: Iterable[Environment], branch: str) -> Enviro
     return next((environment for environment in environments if environment.takes(branch)), None)
 
 
-async def _nobody_takes(project: Project, branch: str) -> str:
-    production = await Environment.get(project_id=project.id, slug=PRODUCTION)
-    return f"No environment takes the branch {branch}. Production takes {production.branch}."
+def _nobody_takes(environments: Sequence[Environment], branch: str) -> str:
+    return f"No environment takes the branch {branch}. Production takes {environments[0].branch}."
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -18,6 +18,7 @@ from devpush.deploy.news import tell_reported
 from devpush.deploy.outlook import Due, Outlook
 from devpush.errors import DeployFailed, Unavailable
 from devpush.models import Deployment, GitHubToken, Report
+from devpush.models.database import fetch
 from devpush.models.project import PRODUCTION
 from devpush.models.reading import plain
 from devpush.ports import GitHubRefused, Token, TokenRefused, World
@@ -90,10 +91,12 @@ async def report(world: World, due: Due) -> None:
 
 async def _claim(due: Due) -> datetime | None:
     """Make it ours for a while; None if somebody else was first."""
-    rows = await connections.get("default").execute_query_dict(
+    rows = await fetch(
         """UPDATE report SET attempts = attempts + 1, next_at = now() + make_interval(secs => $3)
         WHERE deployment_id = $1 AND next_at = $2 RETURNING next_at""",
-        [due.id, due.next_at, CLAIM + 5.0],
+        due.id,
+        due.next_at,
+        CLAIM + 5.0,
     )
     return rows[0]["next_at"] if rows else None
 

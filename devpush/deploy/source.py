@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from devpush.deploy import github
 from devpush.errors import DeployFailed, Refused
@@ -43,7 +42,7 @@ async def change(
     """Another repository for the project, or the same with another token; its heads. Raises Refused, and has changed
     nothing then. What was deployed stays."""
     before = place(project)
-    kept = "" if forget_token or not _same_server(before, url) else project.repo_token or ""
+    kept = "" if forget_token or not _same_repository(before, url) else project.repo_token or ""
     new = Repository(url=url, username=username, token=token or kept, key=project.repo_key or "")
     new = replace(new, token="") if rules.is_ssh(url) else replace(new, key="")
     heads = await _looked_at(world, new)
@@ -86,9 +85,10 @@ async def _looked_at(world: World, where: Repository) -> Mapping[str, str]:
         raise Refused(str(failure), field="url") from None
 
 
-def _same_server(before: Repository, url: str) -> bool:
-    """Only then a token that is kept goes along: nobody gets at another's by giving an address of their own."""
-    return not before.local and urlsplit(before.url)[:2] == urlsplit(url)[:2]
+def _same_repository(before: Repository, url: str) -> bool:
+    """Only then a token that is kept goes along: nobody reads by another's token what that other didn't give it for,
+    neither by an address of their own nor by that of the next repository on the same server."""
+    return not before.local and before.url.removesuffix(".git") == url.removesuffix(".git")
 
 
 @dataclass(frozen=True)

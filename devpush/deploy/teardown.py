@@ -82,8 +82,11 @@ async def _teams_of(user: User) -> tuple[list[Team], list[Team]]:
     orphaned: list[str] = []
     for team in await locked:
         others = Member.filter(team_id=team.id).exclude(user_id=user.id)
-        (shared if await others.exists() else alone).append(team)
-        if team in shared and not await others.filter(role=Role.owner).exists():
+        if not await others.exists():
+            alone.append(team)
+        elif await others.filter(role=Role.owner).exists():
+            shared.append(team)
+        else:
             orphaned.append(team.name)
     if orphaned:
         names = _and(sorted(orphaned))

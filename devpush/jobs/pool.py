@@ -6,13 +6,11 @@ import time
 from contextlib import suppress
 from uuid import UUID
 
-from tortoise import connections
-
 from devpush.deploy.rollout import Rollout
 from devpush.deploy.sweep import Sweeper
 from devpush.jobs.queues import Queues
 from devpush.models import Deployment
-from devpush.models.database import TROUBLE
+from devpush.models.database import TROUBLE, fetch
 from devpush.ports import World
 
 LOOK_EVERY = 2.0
@@ -92,7 +90,7 @@ class Pool:
             return
         later = [id for id, when in self.not_before.items() if when > time.monotonic()]
         busy = [*self.tasks, *later]
-        rows = await connections.get("default").execute_query_dict(NEXT_UP, [busy, free])
+        rows = await fetch(NEXT_UP, busy, free)
         for row in rows:
             id = UUID(str(row["id"]))
             self.tasks[id] = asyncio.create_task(self._work(world, id))

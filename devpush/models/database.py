@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from aerich import Command
+from tortoise import connections
 from tortoise.exceptions import DBConnectionError
 from tortoise.queryset import QuerySet
 
@@ -52,6 +53,12 @@ async def migrate(url: str) -> list[str]:
     """Bring the schema up to this version's; the names of the migrations that were needed."""
     async with Command(tortoise_config=config(url), app="models", location=str(MIGRATIONS)) as command:
         return await command.upgrade()
+
+
+async def fetch(sql: str, *values: object) -> list[dict[str, Any]]:
+    """The rows that a statement of ours finds or returns; inside a transaction it is part of it."""
+    rows: list[dict[str, Any]] = await connections.get("default").execute_query_dict(sql, list(values))
+    return rows
 
 
 async def column(query: QuerySet[Any], name: str = "id") -> list[Any]:

@@ -32,6 +32,11 @@ KNOWN = {
 }
 
 
+def full_name(repo_url: str) -> str:
+    """owner/name, as GitHub calls the repository at this address."""
+    return "/".join(repo_url.removesuffix(".git").split("/")[-2:])
+
+
 def forge(repo_url: str, *, local: bool = False, connected: bool = False) -> Forge | None:
     """By the repository's address, of HTTPS or SSH; a connected one is on GitHub, wherever that is. Never with a
     credential."""

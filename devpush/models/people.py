@@ -8,6 +8,7 @@ from enum import StrEnum
 from uuid import UUID, uuid4
 
 from tortoise import Model, fields
+from tortoise.exceptions import IntegrityError
 from tortoise.transactions import in_transaction
 
 from devpush.errors import Refused
@@ -19,7 +20,9 @@ SIGN_IN_LIFE = timedelta(minutes=15)
 OPERATOR_LINK_LIFE = timedelta(hours=24)
 INVITATION_LIFE = timedelta(days=30)
 OAUTH_LIFE = timedelta(minutes=15)
-EMAIL = re.compile(r"[^@\s<>,;\"()\x00-\x1f]{1,64}@[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
+EMAIL = re.compile(
+    r"[^@\s<>,;\"()\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]{1,64}@[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?"
+)
 
 
 def now() -> datetime:
@@ -76,8 +79,11 @@ class User(Model):
         return await cls.get_or_none(email=email) or await cls.join(email, operator=operator)
 
     @classmethod
-    async def join(cls, email: str, *, name: str = "", username: str = "", operator: bool = False) -> "User":
-        """A new user with a personal team; of two rivals with one address both get the same."""
+    async def join(
+        cls, email: str, *, name: str = "", username: str = "", operator: bool = False, alone: bool = False
+    ) -> "User":
+        """A new user with a personal team; of two rivals with one address both get the same, unless one wants it
+        `alone`: that one gets an IntegrityError."""
         local = email.split("@")[0]
         async with in_transaction():
             slug = await free_slug(username or local, "user", lambda slug: cls.exists(username=slug))
@@ -85,6 +91,8 @@ class User(Model):
             user, created = await cls.get_or_create(email=email, defaults=facts)
             if created:
                 await Team.found(user)
+            elif alone:
+                raise IntegrityError(f"There is a user with the address {email}.")
         return user
 
     @classmethod

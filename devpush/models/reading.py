@@ -12,9 +12,8 @@ from typing import Any, Generic, Literal, TypeVar
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from tortoise import connections
-
 from devpush.errors import NotFound
+from devpush.models.database import fetch
 from devpush.models.deployment import CANCELLABLE, UNFINISHED, State
 from devpush.models.forge import Forge, forge
 from devpush.models.project import PRODUCTION
@@ -242,7 +241,7 @@ async def latest_deployments(
             SELECT * FROM deployment z WHERE z.project_id = y.id ORDER BY z.number DESC LIMIT $2
         ) x WHERE y.team_id = $1 AND y.removing_at IS NULL ORDER BY x.number DESC LIMIT $2"""
     sql = f"{DEPLOYMENT} FROM ({newest}) d {OF_DEPLOYMENT} ORDER BY d.number DESC"
-    return [_row(record, url) for record in await _fetch(sql, project_id or team_id, limit)]
+    return [_row(record, url) for record in await fetch(sql, project_id or team_id, limit)]
 
 
 async def deployment_row(deployment_id: UUID, *, url: Url) -> DeploymentRow | None:
@@ -254,7 +253,7 @@ async def _rows(ids: Sequence[UUID], url: Url) -> dict[UUID, DeploymentRow]:
     if not ids:
         return {}
     sql = f"{DEPLOYMENT} FROM deployment d {OF_DEPLOYMENT} WHERE d.id = ANY($1)"
-    return {record["id"]: _row(record, url) for record in await _fetch(sql, list(ids))}
+    return {record["id"]: _row(record, url) for record in await fetch(sql, list(ids))}
 
 
 def _row(record: Record, url: Url) -> DeploymentRow:
@@ -319,7 +318,7 @@ async def deployments_page(project_id: UUID, filters: Mapping[str, str], number:
     conditions, values = _conditions(project_id, filters)
     counted = f"SELECT FROM deployment d WHERE {conditions} LIMIT {MOST_COUNTED}"
     named = "SELECT array_agg(ARRAY[id::text, name, slug, color] ORDER BY position) FROM environment"
-    [head] = await _fetch(
+    [head] = await fetch(
         f"SELECT (SELECT count(*) FROM ({counted}) c) AS total, ({named} WHERE project_id = $1) AS names",  # noqa: S608
         *values,
     )
@@ -329,7 +328,7 @@ async def deployments_page(project_id: UUID, filters: Mapping[str, str], number:
     sql = f"""{DEPLOYMENT} FROM (
         SELECT * FROM deployment d WHERE {conditions} ORDER BY d.number DESC {window}
     ) d {OF_DEPLOYMENT} ORDER BY d.number DESC"""  # noqa: S608 - only our own words stand in it
-    rows = [_row(record, url) for record in await _fetch(sql, *values)] if head["total"] else []
+    rows = [_row(record, url) for record in await fetch(sql, *values)] if head["total"] else []
     names = [EnvironmentName(UUID(id), name, slug, color) for id, name, slug, color in head["names"] or []]
     return DeploymentsPage(Page(rows, number, pages, head["total"]), names)
 
@@ -370,7 +369,7 @@ async def find_deployment(project_id: UUID, text: str) -> UUID | None:
     if not re.fullmatch(r"[0-9a-f]{7,32}", prefix):
         return None
     low, high = UUID(prefix.ljust(32, "0")), UUID(prefix.ljust(32, "f"))
-    found = await _fetch(
+    found = await fetch(
         """SELECT id FROM deployment WHERE project_id = $1 AND id BETWEEN $2 AND $3
         ORDER BY number DESC LIMIT 1""",
         project_id,
@@ -385,7 +384,7 @@ async def find_deployment(project_id: UUID, text: str) -> UUID | None:
 
 async def environment_cards(project_id: UUID, *, url: Url) -> list[EnvironmentCard]:
     """Production first, then the others in their order."""
-    records = await _fetch(
+    records = await fetch(
         """
         SELECT e.id, e.name, e.slug, e.color, e.branch, p.slug AS project_slug, a.label,
             p.repo_url, p.repo_local, p.repo_trouble, p.github_repo_id,
@@ -445,7 +444,7 @@ PROJECT = """
 async def project_cards(team_id: UUID, q: str = "", *, url: Url, limit: int | None = None) -> list[ProjectCard]:
     """The team's projects whose name or slug holds `q`, the most recently active first."""
     pattern = "%" + re.sub(r"([\\%_])", r"\\\1", q.strip()) + "%"
-    records = await _fetch(
+    records = await fetch(
         f"""{PROJECT} WHERE p.team_id = $1 AND p.removing_at IS NULL
             AND (p.name ILIKE $2 OR p.slug ILIKE $2)
         ORDER BY active_at DESC, p.slug LIMIT $3""",
@@ -457,7 +456,7 @@ async def project_cards(team_id: UUID, q: str = "", *, url: Url, limit: int | No
 
 
 async def project_card(project_id: UUID, *, url: Url) -> ProjectCard | None:
-    records = await _fetch(f"{PROJECT} WHERE p.id = $1 AND p.removing_at IS NULL", project_id)
+    records = await fetch(f"{PROJECT} WHERE p.id = $1 AND p.removing_at IS NULL", project_id)
     return next(iter(await _project_cards(records, url)), None)
 
 
@@ -485,7 +484,7 @@ async def _project_cards(records: Sequence[Record], url: Url) -> list[ProjectCar
 
 async def deployment_page(project_id: UUID, deployment_id: UUID, *, url: Url) -> DeploymentPage:
     """All there is to see of a project's deployment. Raises NotFound."""
-    records = await _fetch(
+    records = await fetch(
         f"""{DEPLOYMENT}, d.reason AS whole_reason, d.commit_message AS whole_message, d.starting_at,
             d.routing_at, d.image, d.image_reused, d.source_id, p.repo_url, p.repo_local, p.github_repo_id,
             u.name AS user_name, u.email AS user_email, r.reported, r.given_up, r.github_id,
@@ -505,7 +504,7 @@ async def deployment_page(project_id: UUID, deployment_id: UUID, *, url: Url) ->
     )
     if not records:
         raise NotFound("There is no such deployment.")
-    aliases = await _fetch("SELECT label, kind FROM alias WHERE deployment_id = $1 ORDER BY label", deployment_id)
+    aliases = await fetch("SELECT label, kind FROM alias WHERE deployment_id = $1 ORDER BY label", deployment_id)
     return _deployment_page(records[0], aliases, url)
 
 
@@ -604,7 +603,7 @@ def _build_note(record: Record) -> str:
 
 async def variables(project_id: UUID) -> list[VariableRow]:
     """By key, without their values: these are read one by one, by who asks for one."""
-    records = await _fetch(
+    records = await fetch(
         """SELECT v.id, v.key, coalesce(e.name, 'All environments') AS environment_name, v.updated_at
         FROM variable v LEFT JOIN environment e ON e.id = v.environment_id
         WHERE v.project_id = $1 ORDER BY v.key, e.position NULLS FIRST""",
@@ -627,8 +626,3 @@ def repository_name(repo_url: str, *, local: bool = False) -> str:
 def _forge(record: Record) -> Forge | None:
     connected = record["github_repo_id"] is not None
     return forge(record["repo_url"], local=record["repo_local"], connected=connected)
-
-
-async def _fetch(sql: str, *values: object) -> list[dict[str, Any]]:
-    records: list[dict[str, Any]] = await connections.get("default").execute_query_dict(sql, list(values))
-    return records

@@ -7,12 +7,12 @@ from typing import Any
 from uuid import UUID
 
 from quart import Blueprint, Response, g, request
-from tortoise import connections
 from tortoise.exceptions import IntegrityError
 
 from devpush.deploy import teardown
 from devpush.errors import NotFound, Refused
 from devpush.models import EmailChange, Role, Session, User
+from devpush.models.database import fetch
 from devpush.models.names import RESERVED, SLUG
 from devpush.models.people import now
 from devpush.web import avatars, methods, session
@@ -198,7 +198,7 @@ async def end_session(session_id: UUID) -> Response:
     if not await session.end(session_id, user=me()):
         raise NotFound
     flash("success", "That session has ended.")
-    return redirect_to("account.show")
+    return redirect_to("account.show", _anchor="account-sessions")
 
 
 @bp.post("/account/sessions/removal")
@@ -235,8 +235,7 @@ async def remove() -> Response:
     """The account, and with it the teams that nobody else is in."""
     form = await read_form()
     try:
-        if form.text("confirmation") != me().username:
-            raise Refused(f"Please type {me().username} to confirm.", field="confirmation")
+        form.confirm(me().username)
         await teardown.remove_user(world(), me())
     except Refused as error:
         return await page(failed="danger", form=form.values, errors=refusal(error), status=422)
@@ -246,4 +245,4 @@ async def remove() -> Response:
 
 
 async def _teams() -> list[TeamRow]:
-    return [TeamRow(**row) for row in await connections.get("default").execute_query_dict(TEAMS, [me().id])]
+    return [TeamRow(**row) for row in await fetch(TEAMS, me().id)]

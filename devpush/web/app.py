@@ -198,7 +198,7 @@ def policy(settings: Settings) -> str:
 
 
 def _origin(url: str) -> str:
-    """"" for what doesn't belong into a header."""
+    """ "" for what doesn't belong into a header."""
     parts = urlsplit(url)
     origin = f"{parts.scheme}://{parts.netloc.rpartition('@')[2].lower()}"
     return origin if re.fullmatch(r"https?://[a-z0-9.:\[\]-]+", origin) else ""

@@ -10,10 +10,10 @@ from typing import Any, Literal, TypeVar, cast
 from urllib.parse import urlsplit
 
 from quart import Quart, Response, current_app, g, request
-from tortoise import connections
 
 from devpush.errors import Forbidden, NotFound
 from devpush.models import Project, Role, Team, User
+from devpush.models.database import fetch
 from devpush.web import session
 from devpush.web.forms import is_htmx, path_to, same_site
 
@@ -197,7 +197,7 @@ async def _find_project(visit: session.Visit, slug: str) -> _Place | None:
     by_team = {membership.team.id: membership for membership in visit.memberships}
     if "\0" in slug:
         return None  # PostgreSQL knows no such text
-    rows = await connections.get("default").execute_query_dict(FIND_PROJECT, [slug, list(by_team)])
+    rows = await fetch(FIND_PROJECT, slug, list(by_team))
     if not rows:
         return None
     project = Project._init_from_db(**rows[0])  # as Tortoise does it; its own query costs three times as much

@@ -2,15 +2,15 @@
 
 from uuid import UUID
 
-from quart import Blueprint, Response, current_app, g, request
+from quart import Blueprint, Response, g, request
 from quart.datastructures import FileStorage
 
 from devpush.deploy import membership, pictures
 from devpush.errors import NotFound, Refused
 from devpush.models import Member, Project
+from devpush.web import throttle
 from devpush.web.auth import me, signed_in
 from devpush.web.forms import world
-from devpush.web.throttle import Throttle
 
 MOST_OFTEN = 20
 """Pictures within ten minutes, by one user."""
@@ -37,7 +37,7 @@ async def save(kind: str, id: UUID, upload: FileStorage | None) -> str:
     """Make the file that was sent their picture; its version. Its name says nothing, its bytes say what it is."""
     if upload is None:
         raise Refused("Please choose a picture.", field="picture")
-    if not _throttle().allows(str(me().id)):
+    if not throttle.allows("pictures", str(me().id), limit=MOST_OFTEN, per=600):
         raise Refused("That was too often. Please wait ten minutes.", field="picture")
     return await pictures.keep(world(), kind, id, upload.read(pictures.MOST_BYTES + 1))
 
@@ -55,8 +55,3 @@ async def _may_see(kind: str, id: UUID) -> bool:
     if kind == "team":
         return id in mine or any(invitation.team_id == id for invitation in await membership.waiting_for(me()))
     return await Project.exists(id=id, team_id__in=mine, removing_at=None)
-
-
-def _throttle() -> Throttle:
-    throttle: Throttle = current_app.extensions.setdefault("pictures", Throttle(MOST_OFTEN, per=600))
-    return throttle

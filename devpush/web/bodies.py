@@ -1,11 +1,15 @@
 """How much a request may carry: 2 MB, and more where a file or a webhook is expected."""
 
+import asyncio
 from collections.abc import Mapping
 from io import BytesIO
+from typing import Any
+from urllib.parse import parse_qsl
 
 from quart import Request, request
-from quart.formparser import FormDataParser
+from quart.formparser import FormDataParser, ParserFunc
 from quart.wrappers.request import Body
+from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import RequestEntityTooLarge
 
 MOST_BYTES = 2 * 1024 * 1024
@@ -21,6 +25,11 @@ LARGER: Mapping[str, int] = {
 }
 """Endpoint → bytes, for those that take more than `MOST_BYTES`. Each one is a decision."""
 MOST_OF_ALL = max(MOST_BYTES, *LARGER.values())
+MOST_FIELDS = 1000
+"""Of a form, whichever way it is sent."""
+URLENCODED = ("application/x-www-form-urlencoded", "application/x-url-encoded")
+LONG = 32 * 1024
+"""Bytes from which a form is read in a thread, where it keeps nobody waiting."""
 
 
 class CountedBody(Body):
@@ -56,10 +65,33 @@ class CountedBody(Body):
             self.set_complete()
 
 
+class BoundedForms(FormDataParser):
+    """Bounds what anybody may send before we know who they are: a million fields in two megabytes, or as many encoded
+    letters, took seconds in which nobody else was answered. (Quart itself bounds forms that come in parts.)"""
+
+    def get_parse_func(self, mimetype: str, options: dict[str, str]) -> ParserFunc | None:
+        return _read_urlencoded if mimetype in URLENCODED else super().get_parse_func(mimetype, options)
+
+
+async def _read_urlencoded(
+    _: FormDataParser, body: Body, *__: object
+) -> tuple[MultiDict[str, str], MultiDict[str, Any]]:
+    sent = await body
+    if len(sent) > MOST_BYTES or sent.count(b"&") >= MOST_FIELDS:
+        raise RequestEntityTooLarge
+    fields = await asyncio.to_thread(_fields, sent) if len(sent) > LONG else _fields(sent)
+    return MultiDict(fields), MultiDict()
+
+
+def _fields(sent: bytes) -> list[tuple[str, str]]:
+    return parse_qsl(sent.decode(), keep_blank_values=True)
+
+
 class Asked(Request):
     """A request whose body is counted. Its limit is the largest of all until its endpoint is known."""
 
     body_class = CountedBody
+    form_data_parser_class = BoundedForms
 
     def make_form_data_parser(self) -> FormDataParser:
         """Files stay in memory: they are counted, and a full disk is no concern of theirs."""

@@ -10,10 +10,13 @@ from devpush.errors import Refused, Unavailable, WrongKey
 from devpush.models import rules
 from devpush.models.secret import decrypt, encrypt
 from devpush.ports import Repository
+from devpush.web import throttle
 from devpush.web.auth import me, this_team
 from devpush.web.world import world
 
 MOST_BRANCHES = 200
+MOST_LOOKS = 60
+"""At repositories, within ten minutes, by one user."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +92,7 @@ def opened(token: str) -> Choice | None:
 
 async def look(choice: Choice, *, branch: str = "", root_dir: str = "") -> detect.Look:
     """Look at what was chosen; of GitHub's, whether they may is asked again each time. Raises Refused."""
+    mind_the_pace()
     if choice.connected:
         connection = await connect.chosen(world(), me(), choice.installation, choice.repository)
         return await connect.look(world(), connection, branch=branch, root_dir=root_dir)
@@ -96,6 +100,12 @@ async def look(choice: Choice, *, branch: str = "", root_dir: str = "") -> detec
         return await detect.look(world(), place(choice), branch=branch, root_dir=root_dir)
     except Unavailable as failure:  # a server that doesn't answer is the address's fault as far as we can tell
         raise Refused(str(failure), field="source") from None
+
+
+def mind_the_pace() -> None:
+    """Each look is a git of its own, with all the memory, disk and time that a repository may take."""
+    if not throttle.allows("looks", str(me().id), limit=MOST_LOOKS, per=600):
+        raise Refused("That was too often. Please wait ten minutes.")
 
 
 def place(choice: Choice) -> Repository:

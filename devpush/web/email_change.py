@@ -1,6 +1,5 @@
 """Another e-mail address for one's account: it counts once a link that was sent there has been followed."""
 
-import logging
 import secrets
 from datetime import timedelta
 
@@ -8,17 +7,14 @@ from quart import Blueprint, Response, current_app
 from tortoise.exceptions import IntegrityError
 from tortoise.transactions import in_transaction
 
-from devpush.errors import Forbidden, NotFound, Refused, Unavailable
+from devpush.errors import Forbidden, NotFound, Refused
 from devpush.models import EmailChange, User
 from devpush.models.people import hash_token, normal_email, now
-from devpush.web import account, methods
+from devpush.web import account, mails, methods, throttle
 from devpush.web.auth import me, signed_in
 from devpush.web.door import door
 from devpush.web.forms import answer, flash, path_to, read_form, redirect_to, refusal, world
-from devpush.web.mails import compose
-from devpush.web.throttle import Throttle
 
-log = logging.getLogger(__name__)
 bp = Blueprint("email_change", __name__)
 
 LIFE = timedelta(hours=1)
@@ -105,7 +101,8 @@ async def _refuse(email: str) -> None:
         raise Refused("That is your address already.", field="email")
     if not await door().access.allows(email):
         raise Refused(world().settings.access_email_denied_message, field="email")
-    if not (_throttle().allows(str(me().id)) and door().addresses.allows(email)):
+    mine = throttle.allows("address changes", str(me().id), limit=MOST_OFTEN, per=900)
+    if not (mine and door().addresses.allows(email)):
         raise Refused("That was too often. Please wait fifteen minutes.", field="email")
 
 
@@ -139,11 +136,7 @@ SUBJECTS = {
 async def _send(to: str, template: str, context: dict[str, str]) -> None:
     account_url = world().settings.dashboard_url + path_to("account.show")
     subject = f"{SUBJECTS[template]} · {world().settings.app_name}"
-    async with door().sending:
-        try:
-            await world().mailer.send(compose(to, subject, template, account_url=account_url, **context))
-        except Unavailable as error:
-            log.error("address change mail not sent", extra={"template": template, "reason": str(error)})
+    await mails.send(to, subject, template, account_url=account_url, **context)
 
 
 def _told(email: str) -> Response:
@@ -160,8 +153,3 @@ async def _pending(user: User) -> EmailChange:
     if change is None:
         raise NotFound
     return change
-
-
-def _throttle() -> Throttle:
-    throttle: Throttle = current_app.extensions.setdefault("address changes", Throttle(MOST_OFTEN, per=900))
-    return throttle

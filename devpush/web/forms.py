@@ -51,6 +51,11 @@ class Form:
         """With the spaces around it."""
         return _short(self.values.get(name, ""), name, limit)
 
+    def confirm(self, word: str) -> None:
+        """Whether the word was typed that what is about to go is called by. Raises Refused."""
+        if self.text("confirmation", limit=400) != word:
+            raise Refused(f"Please type {word} to confirm.", field="confirmation")
+
 
 async def read_form() -> Form:
     return Form((await request.form).to_dict())

@@ -11,6 +11,7 @@ from devpush.deploy.github import token_facts
 from devpush.errors import Refused
 from devpush.models import Identity, User
 from devpush.models.people import normal_email
+from devpush.models.reading import plain
 from devpush.ports import Token
 
 PROVIDERS = {"github": "GitHub", "google": "Google"}
@@ -75,10 +76,11 @@ async def join(account: Account) -> User:
                     f"There is an account with the address {email} here already. Sign in to it the usual way, then "
                     f"connect {account.title} under Account → Sign-in methods."
                 )
-            user = await User.join(email, name=account.name, username=account.username)
+            name = " ".join(plain(account.name).split())
+            user = await User.join(email, name=name, username=account.username, alone=True)
             await Identity.create(user=user, provider=account.provider, subject=account.subject, **account.facts())
             return user
-    except IntegrityError:  # the same person, having pressed twice
+    except IntegrityError:  # the same person, having pressed twice; or who came by mail meanwhile
         rival = await find(account)
         if rival is None:
             raise Refused(MEANWHILE) from None

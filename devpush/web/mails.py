@@ -1,10 +1,27 @@
 """Mails as we write them: a template in HTML and text, inside one frame."""
 
+import logging
 from typing import Any
 
+from devpush.errors import Unavailable
 from devpush.ports import Mail
+from devpush.web.door import door
 from devpush.web.forms import render
 from devpush.web.world import world
+
+log = logging.getLogger(__name__)
+
+
+async def send(to: str, subject: str, template: str, **context: Any) -> bool:
+    """Compose and send it, a few at a time; whether it has left the house. Whoever asked for it has their answer
+    already, so what fails is for the log."""
+    async with door().sending:
+        try:
+            await world().mailer.send(compose(to, subject, template, **context))
+        except Unavailable as error:
+            log.error("mail not sent", extra={"template": template, "reason": str(error)})
+            return False
+    return True
 
 
 def compose(to: str, subject: str, template: str, **context: Any) -> Mail:

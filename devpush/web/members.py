@@ -1,6 +1,5 @@
 """Who is in a team: inviting, roles, taking off, leaving. The rules are in deploy/membership.py."""
 
-import logging
 from typing import Any
 from uuid import UUID
 
@@ -8,16 +7,13 @@ from quart import Blueprint, Response, current_app
 
 from devpush.deploy import membership
 from devpush.deploy.membership import Invited
-from devpush.errors import Refused, Unavailable
+from devpush.errors import Refused
 from devpush.models import Role
-from devpush.web import team_settings
+from devpush.web import mails, team_settings, throttle
 from devpush.web.auth import may, me, this_team
 from devpush.web.forms import flash, is_htmx, path_to, read_form, redirect_to, refusal, world
-from devpush.web.mails import compose
-from devpush.web.throttle import Throttle
 
 bp = Blueprint("members", __name__)
-log = logging.getLogger(__name__)
 
 MAILS_BY_ONE, MAILS_TO_ONE = 50, 5
 """Within an hour: sent by one user; sent to one address, by whomever."""
@@ -40,7 +36,7 @@ async def invite(team_slug: str) -> Response:
 @may("manage_members")
 async def resend(team_slug: str, invitation_id: UUID) -> Response:
     try:
-        _mind_the_pace(str(invitation_id))
+        _mind_the_pace(await membership.address_of(this_team(), invitation_id))
         invited = await membership.resend(world(), this_team(), invitation_id, by=me())
     except Refused as error:
         return await team_settings.refused("members", {}, {"form": str(error)})
@@ -132,19 +128,12 @@ async def _mail(invited: Invited, team: str, by: str) -> None:
     invitation = invited.invitation
     context = {"team": team, "by": by, "role": invitation.role, "expires_at": invitation.expires_at}
     subject = f"{by} invites you to {team}"
-    mail = compose(invitation.email, subject, "invitation", url=_link(invited), **context)
-    try:
-        await world().mailer.send(mail)
-    except Unavailable as error:
-        log.error("invitation not sent", extra={"reason": str(error)})
-    else:
+    if await mails.send(invitation.email, subject, "invitation", url=_link(invited), **context):
         await membership.sent(world(), invited)
 
 
 def _mind_the_pace(address: str) -> None:
     """Mails to strangers go out in our name: not in any number."""
-    by_one, to_one = current_app.extensions.setdefault(
-        "invitations", (Throttle(MAILS_BY_ONE, per=3600), Throttle(MAILS_TO_ONE, per=3600))
-    )
-    if not by_one.allows(str(me().id)) or not to_one.allows(address):
+    by_one = throttle.allows("invitations by one", str(me().id), limit=MAILS_BY_ONE, per=3600)
+    if not by_one or not throttle.allows("invitations to one", address, limit=MAILS_TO_ONE, per=3600):
         raise Refused("That was too often. Please wait an hour.", field="email")

@@ -34,7 +34,7 @@ class Method:
 async def of(user: User) -> list[Method]:
     """Every provider that is set up here, or that they are connected with."""
     identities = {identity.provider: identity for identity in await Identity.filter(user_id=user.id)}
-    set_up = await _set_up()
+    set_up = await offered()
     working = _working(user, set_up, identities)
     return [
         Method(
@@ -52,7 +52,7 @@ async def of(user: User) -> list[Method]:
 
 async def disconnect(user: User, provider: str) -> None:
     """Of two rivals who give up one each, the second is told that it is the last one."""
-    set_up = await _set_up()
+    set_up = await offered()
     async with in_transaction():
         locked = await User.filter(id=user.id).select_for_update(no_key=True).get()
         connected = {identity.provider for identity in await Identity.filter(user_id=user.id)}
@@ -75,8 +75,8 @@ def _working(user: User, set_up: frozenset[str], connected: Iterable[str]) -> fr
     return frozenset(mail | (set_up & set(connected)))
 
 
-async def _set_up() -> frozenset[str]:
-    """The providers of this server."""
+async def offered() -> frozenset[str]:
+    """The providers that are set up on this server."""
     found = {"google"} if world().settings.google_configured else set()
     if await github.app(world()):
         found.add("github")

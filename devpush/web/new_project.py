@@ -23,7 +23,6 @@ from devpush.web.forms import Errors, Form, answer, flash, path_to, read_form, r
 bp = Blueprint("new_project", __name__)
 
 DRAFT_LIFE = 2 * 3600
-NO_STORE = {"Cache-Control": "no-store"}
 
 
 # Choose a repository …
@@ -114,7 +113,7 @@ def _key_page(choice: Choice, error: str = "") -> Response:
     errors = {"form": error} if error else {}
     host = urlsplit(choice.source).hostname or choice.source
     status = 422 if errors else 200
-    return answer("projects/key.html", status=status, headers=NO_STORE, draft=choice, host=host, errors=errors)
+    return answer("projects/key.html", status=status, draft=choice, host=host, errors=errors)
 
 
 # … configure it …
@@ -161,7 +160,6 @@ def _configure_page(choice: Choice, form: Mapping[str, str], errors: Mapping[str
     return answer(
         "projects/configure.html",
         status=422 if errors else 200,
-        headers=NO_STORE,
         draft=choice,
         form=form,
         errors=errors or {},

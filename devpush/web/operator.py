@@ -3,7 +3,6 @@
 import json
 import re
 from dataclasses import dataclass
-from ipaddress import ip_address
 from typing import Any
 
 from quart import Blueprint, Response, request
@@ -26,20 +25,13 @@ MANIFEST = "manifest"
 LONGEST_NAME = 34
 """Of a GitHub App."""
 PERMISSIONS = {
-    "contents": "read",
-    "metadata": "read",
-    "statuses": "write",
-    "deployments": "write",
-    "emails": "read",
+    "contents": ("Contents", "read", "To fetch what is deployed"),
+    "metadata": ("Metadata", "read", "To list repositories; every App has it"),
+    "statuses": ("Commit statuses", "write", "To show beside a commit whether it is live"),
+    "deployments": ("Deployments", "write", "To show where it is live"),
+    "emails": ("E-mail addresses of people", "read", "To sign them in with the address GitHub has verified"),
 }
-"""In the names that manifests use."""
-MEANT_FOR = (
-    ("Contents", "read", "To fetch what is deployed"),
-    ("Metadata", "read", "To list repositories; every App has it"),
-    ("Commit statuses", "write", "To show beside a commit whether it is live"),
-    ("Deployments", "write", "To show where it is live"),
-    ("E-mail addresses of people", "read", "To sign them in with the address GitHub has verified"),
-)
+"""Manifests' name → people's, level, and what for."""
 EVENTS = ("push", "repository", "installation_target")
 """Those of installations and of taken-back permissions come by themselves, and are refused in a manifest."""
 ORGANIZATION = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,38}[A-Za-z0-9])?")
@@ -87,7 +79,7 @@ async def manifest() -> Response:
         manifest=json.dumps(asked),
         name=asked["name"],
         owner=organization,
-        permissions=MEANT_FOR,
+        permissions=PERMISSIONS.values(),
         hooked="hook_attributes" in asked,
     )
     return await attempts.begin(start, page, provider="github", purpose=MANIFEST, user=me())
@@ -121,8 +113,7 @@ async def remove_app() -> Response:
         app = await github.app(world())
         if app is None or world().settings.github_app_id:
             raise Refused("There is no App that was made here.", field="confirmation")
-        if form.text("confirmation") != app.slug:
-            raise Refused(f"Please type {app.slug}.", field="confirmation")
+        form.confirm(app.slug)
     except Refused as error:
         return await _page(form.values, refusal(error), failed="removal", status=422)
     await github.forget_app()
@@ -150,9 +141,9 @@ def _manifest(settings: Settings, installation: str, *, public: bool) -> dict[st
         "setup_url": where.setup,
         "setup_on_update": True,
         "public": public,
-        "default_permissions": PERMISSIONS,
+        "default_permissions": {name: level for name, (_, level, _) in PERMISSIONS.items()},
     }
-    if _reachable(settings):
+    if github.reaches_us(settings):
         asked |= {"hook_attributes": {"url": where.webhook, "active": True}, "default_events": list(EVENTS)}
     return asked
 
@@ -167,17 +158,6 @@ def _addresses(settings: Settings) -> Addresses:
         created=base + path_to("operator.created"),
         google=base + path_to("oauth.google"),
     )
-
-
-def _reachable(settings: Settings) -> bool:
-    """Whether GitHub can reach the dashboard: github.com only on the internet, an Enterprise Server in its network."""
-    host = settings.hostname
-    try:
-        address = ip_address(host)
-    except ValueError:
-        alone = "." not in host or host.endswith((".localhost", ".local", ".internal", ".test", ".lan"))
-        return not alone or (settings.github_url != github.GITHUB and "localhost" not in host)
-    return address.is_global or (settings.github_url != github.GITHUB and not address.is_loopback)
 
 
 # The page
@@ -197,7 +177,7 @@ async def _page(
         app=app,
         app_facts=await _app_facts(app) if app else {},
         from_settings=bool(settings.github_app_id),
-        hooked=_reachable(settings),
+        hooked=github.reaches_us(settings),
         where=_addresses(settings),
         methods=_methods(settings, app),
         access=await _access(),
@@ -209,7 +189,7 @@ async def _app_facts(app: App) -> dict[str, Any]:
     return {
         "page": page,
         "install": f"{page}/installations/new",
-        "permissions": MEANT_FOR,
+        "permissions": PERMISSIONS.values(),
         "installations": await GitHubInstallation.all().order_by("account_login"),
         "projects": await Project.filter(github_repo_id__isnull=False, removing_at=None).count(),
     }

@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, cast
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from quart import Blueprint, Response, current_app, request
 from quart.typing import ResponseReturnValue
@@ -151,7 +151,8 @@ async def _found(app: App, token: Token, asked: _Asked) -> Picker:
     facts: dict[str, Any] = {"install_url": _install_url(app), "url": asked.url(), "q": asked.q}
     if shown is None:
         return Picker(state="nowhere", **facts)
-    facts |= {"accounts": accounts, "account": shown, "manage_url": _manage_url(shown)}
+    manage_url = github.installation_page(here, shown.installation, login=shown.login, type=shown.type)
+    facts |= {"accounts": accounts, "account": shown, "manage_url": manage_url}
     if shown.suspended:
         return Picker(state="suspended", **facts)
     listing = await listings.get((theirs, shown.installation), lambda: read_all(here, token, shown.installation))
@@ -183,12 +184,6 @@ def _matches(repository: GitHubRepository, q: str) -> bool:
 def _install_url(app: App) -> str:
     """`state` comes back with them: the team they were in."""
     return f"{github.page(world(), app)}/installations/new?{urlencode({'state': this_team().slug})}"
-
-
-def _manage_url(account: GitHubAccount) -> str:
-    base = world().settings.github_url
-    where = f"/organizations/{quote(account.login)}" if account.type == "Organization" else ""
-    return f"{base}{where}/settings/installations/{account.installation}"
 
 
 # Asking GitHub, and keeping its answers a while

@@ -5,13 +5,13 @@ from typing import Any
 
 from quart import Blueprint, Response, request
 from quart.typing import ResponseReturnValue
-from tortoise import connections
 from tortoise.transactions import in_transaction
 
 from devpush.deploy import detect, teardown
 from devpush.deploy.news import tell_project
 from devpush.errors import Refused
 from devpush.models import Environment, Project, reading, rules
+from devpush.models.database import fetch
 from devpush.models.project import PRODUCTION
 from devpush.web import avatars
 from devpush.web.addresses import app_urls
@@ -22,7 +22,6 @@ from devpush.web.repository_card import Account, pushes_form, repository_card, r
 
 bp = Blueprint("projects", __name__)
 
-NO_STORE = {"Cache-Control": "no-store"}
 MORE = """
     SELECT (SELECT count(*) FROM deployment WHERE project_id = $1) AS deployments,
         ARRAY(SELECT label FROM alias WHERE project_id = $1 AND kind IN ('production', 'environment') ORDER BY label)
@@ -144,7 +143,7 @@ async def refused_card(name: str, form: Mapping[str, str], errors: Mapping[str, 
         return await settings_page(failed=name, form=form, errors=errors)
     context = await settings_context()
     fragment = f"projects/settings/_{name}.html"
-    return answer(fragment, status=422, headers=NO_STORE, form=form, errors=errors, saved=False, **context)
+    return answer(fragment, status=422, form=form, errors=errors, saved=False, **context)
 
 
 async def settings_page(
@@ -153,7 +152,6 @@ async def settings_page(
     return answer(
         "projects/settings.html",
         status=422 if failed else 200,
-        headers=NO_STORE,
         tab="settings",
         failed=failed,
         form=form or {},
@@ -166,7 +164,7 @@ async def settings_context() -> dict[str, Any]:
     """What the cards show. The Git server isn't asked for its branches: settings open at once, also without it."""
     project = this_project()
     cards = await reading.environment_cards(project.id, url=app_urls())
-    [more] = await connections.get("default").execute_query_dict(MORE, [project.id, project.github_installation_id])
+    [more] = await fetch(MORE, project.id, project.github_installation_id)
     return {
         "forms": _settings_forms(project, cards[0].branch),
         "repository": repository_card(project, Account.of(more)),
@@ -205,8 +203,10 @@ def _settings_forms(project: Project, branch: str) -> dict[str, dict[str, object
 @may("remove_project")
 async def remove(project_slug: str) -> ResponseReturnValue:
     project, form = this_project(), await read_form()
-    if form.text("confirmation", limit=400) != project.slug:
-        return await settings_page("danger", form.values, {"confirmation": f"Please type {project.slug} to confirm."})
+    try:
+        form.confirm(project.slug)
+    except Refused as error:
+        return await settings_page("danger", form.values, refusal(error))
     await teardown.remove_project(world(), project)
     flash("success", f"{project.name} is being deleted.")
     return redirect_to("teams.overview", team_slug=this_team().slug)

@@ -16,8 +16,9 @@ from devpush.errors import NotFound, Refused, Unavailable
 from devpush.models import Environment, rules
 from devpush.models.project import PRODUCTION
 from devpush.web.auth import may, this_project
+from devpush.web.choice import mind_the_pace
 from devpush.web.forms import Errors, Form, answer, flash, is_htmx, read_form, redirect_to, world
-from devpush.web.projects import NO_STORE, refused_card, saved_card, settings_context
+from devpush.web.projects import refused_card, saved_card, settings_context
 
 bp = Blueprint("repository", __name__)
 
@@ -54,6 +55,7 @@ async def _change(form: Form, url: str, username: str, token: str) -> str:
     if rules.is_ssh(url) and not this_project().repo_key:
         await _make_key()
         raise Refused(ADD_KEY_FIRST)
+    mind_the_pace()
     forget = bool(form.text("forget_token", limit=10))
     try:
         heads = await source.change(world(), this_project(), url, username=username, token=token, forget_token=forget)
@@ -67,6 +69,7 @@ async def _change(form: Form, url: str, username: str, token: str) -> str:
 async def check(project_slug: str) -> ResponseReturnValue:
     """Ask the server for the repository's branches, as a deployment would."""
     try:
+        mind_the_pace()
         return await _answer("success", await _said(await source.check(world(), this_project())))
     except (Refused, Unavailable) as failure:
         return await _answer("error", str(failure))
@@ -109,7 +112,7 @@ async def secret(project_slug: str) -> ResponseReturnValue:
     """The webhook's secret, for who asked to see it."""
     if this_project().hook_secret is None:
         raise NotFound("There is no secret yet.")
-    return Response(this_project().hook_secret, headers=NO_STORE, content_type="text/plain; charset=utf-8")
+    return Response(this_project().hook_secret, content_type="text/plain; charset=utf-8")
 
 
 @bp.post("/projects/<project_slug>/settings/hook/secret")
@@ -145,7 +148,6 @@ async def _answer(kind: str, sentence: str) -> ResponseReturnValue:
     said = {"kind": kind, "sentence": sentence}
     return answer(
         "projects/settings/_repository.html",
-        headers=NO_STORE,
         form=context["forms"]["repository"],
         errors={},
         saved=False,

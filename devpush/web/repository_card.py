@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Self, TypeAlias
 from urllib.parse import urlsplit
 
+from devpush.deploy import github
 from devpush.models import Project, reading, rules
 from devpush.web.forms import path_to, world
 
@@ -38,8 +39,7 @@ class Account:
         id, login = record["installation"], record["account_login"]
         if id is None:
             return None
-        whose = f"organizations/{login}/settings" if record["account_type"] == "Organization" else "settings"
-        url = f"{world().settings.github_url}/{whose}/installations/{id}"
+        url = github.installation_page(world(), id, login=login, type=record["account_type"])
         return cls(login, record["suspended_at"] is not None, url)
 
 
@@ -51,6 +51,8 @@ class RepositoryCard:
     link: str
     """Where a person can look at it; "" if we can't tell."""
     trouble: str
+    told: bool
+    """Whether GitHub can reach us."""
     account: Account | None
     """None, too, where the App is no longer installed."""
     token_kept: bool
@@ -64,6 +66,7 @@ def repository_card(project: Project, account: Account | None) -> RepositoryCard
         name=reading.repository_name(project.repo_url, local=project.repo_local),
         link=_link(project),
         trouble=project.repo_trouble,
+        told=github.reaches_us(world().settings),
         account=account,
         token_kept=bool(project.repo_token),
         public_key=project.repo_public_key,

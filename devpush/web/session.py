@@ -7,10 +7,10 @@ from typing import Any
 from uuid import UUID
 
 from quart import Response, g, request
-from tortoise import connections
 
 from devpush.deploy.membership import count_waiting
 from devpush.models import Role, Session, Team, User
+from devpush.models.database import fetch
 from devpush.models.people import SESSION_LIFE, hash_token
 from devpush.ports import Happening
 from devpush.settings import Settings
@@ -61,7 +61,7 @@ async def find(token: str) -> Visit | None:
     """Asked of the database every time: a revoked session ends at once, in every process."""
     if not token or len(token) > LONGEST_TOKEN:
         return None
-    rows = await connections.get("default").execute_query_dict(FIND, [hash_token(token), datetime.now(UTC)])
+    rows = await fetch(FIND, hash_token(token), datetime.now(UTC))
     return _visit(token, rows) if rows else None
 
 

@@ -1,15 +1,12 @@
 """Signing in and out: by a link that was mailed, or the operator's, printed at start."""
 
-import logging
-
 from quart import Blueprint, Response, current_app, g, request
 
 from devpush.access import Denial
-from devpush.deploy import github
-from devpush.errors import Refused, Unavailable
+from devpush.errors import Refused
 from devpush.models import SignInLink, User
 from devpush.models.people import normal_email
-from devpush.web import door, session
+from devpush.web import door, mails, methods, session
 from devpush.web.auth import signed_in
 from devpush.web.forms import (
     answer,
@@ -22,9 +19,7 @@ from devpush.web.forms import (
     world,
 )
 from devpush.web.identities import PROVIDERS
-from devpush.web.mails import compose
 
-log = logging.getLogger(__name__)
 bp = Blueprint("auth", __name__)
 
 BY_MAIL = "email"
@@ -96,8 +91,8 @@ async def _ask(form: dict[str, str], errors: dict[str, str] | None = None, *, st
 
 async def providers() -> list[tuple[str, str]]:
     """(name, title) of those by which one can sign in here."""
-    ready = {"github": await github.app(world()) is not None, "google": world().settings.google_configured}
-    return [(name, title) for name, title in PROVIDERS.items() if ready[name]]
+    set_up = await methods.offered()
+    return [(name, title) for name, title in PROVIDERS.items() if name in set_up]
 
 
 def _mind_the_pace() -> None:
@@ -108,15 +103,11 @@ def _mind_the_pace() -> None:
 async def _send(who: Denial, following: str) -> None:
     """Who may not come is told so by mail: the page that asked must not tell a stranger who may."""
     settings, email = world().settings, who.email
-    async with door.door().sending:
-        if await door.door().admits(who):
-            path = path_to("auth.link", token=await SignInLink.make(email), next=following or None)
-            # The host of the request is whatever its sender wrote there: the link's is from the settings.
-            mail = compose(email, f"Sign in to {settings.app_name}", "sign_in", url=settings.dashboard_url + path)
-        else:
-            message = settings.access_email_denied_message
-            mail = compose(email, f"Signing in to {settings.app_name}", "denied", message=message)
-        try:
-            await world().mailer.send(mail)
-        except Unavailable as error:
-            log.error("sign-in mail not sent", extra={"reason": str(error)})
+    if await door.door().admits(who):
+        path = path_to("auth.link", token=await SignInLink.make(email), next=following or None)
+        # The host of the request is whatever its sender wrote there: the link's is from the settings.
+        url = settings.dashboard_url + path
+        await mails.send(email, f"Sign in to {settings.app_name}", "sign_in", url=url)
+    else:
+        message = settings.access_email_denied_message
+        await mails.send(email, f"Signing in to {settings.app_name}", "denied", message=message)

@@ -65,8 +65,10 @@ async def remove_avatar(team_slug: str) -> Response:
 @may("remove_team")
 async def remove(team_slug: str) -> Response:
     team, form = this_team(), await read_form()
-    if form.text("confirmation", limit=400) != team.slug:
-        return await refused("danger", form.values, {"confirmation": f"Please type {team.slug} to confirm."})
+    try:
+        form.confirm(team.slug)
+    except Refused as error:
+        return await refused("danger", form.values, refusal(error))
     await teardown.remove_team(world(), team)
     flash("success", f"{team.name} is being deleted.")
     return redirect_to("home.index")
@@ -76,8 +78,7 @@ async def remove(team_slug: str) -> Response:
 
 
 async def page(*, status: int = 200, **more: Any) -> Response:
-    headers = {"Cache-Control": "no-store"}
-    return answer("teams/settings.html", status=status, headers=headers, tab="settings", **(await _context() | more))
+    return answer("teams/settings.html", status=status, tab="settings", **(await _context() | more))
 
 
 async def card(name: str, *, status: int = 200, **more: Any) -> Response:

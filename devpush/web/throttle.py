@@ -5,6 +5,8 @@ from collections.abc import Callable
 from ipaddress import ip_network
 from time import monotonic
 
+from quart import current_app
+
 MOST_KEYS = 10_000
 
 
@@ -30,6 +32,12 @@ class Throttle:
             return False
         times.append(now)
         return True
+
+
+def allows(what: str, who: str, *, limit: int, per: float) -> bool:
+    """Whether they may do that once more, at most `limit` times within `per` seconds; counts it if so."""
+    throttle: Throttle = current_app.extensions.setdefault(f"throttle: {what}", Throttle(limit, per))
+    return throttle.allows(who)
 
 
 def client_key(ip: str) -> str:

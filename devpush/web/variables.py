@@ -14,7 +14,7 @@ from devpush.errors import NotFound, Refused
 from devpush.models import Environment, Variable, dotenv, rules
 from devpush.web.auth import may, this_project
 from devpush.web.forms import Errors, Form, read_form, world
-from devpush.web.projects import NO_STORE, refused_card, saved_card
+from devpush.web.projects import refused_card, saved_card
 
 bp = Blueprint("variables", __name__)
 
@@ -74,7 +74,7 @@ async def _keep(given: Mapping[str, str], environment: UUID | None) -> None:
 async def value(project_slug: str, variable_id: UUID) -> ResponseReturnValue:
     """The bare value, for who asked to see it."""
     variable = await _variable(variable_id)
-    return Response(variable.value, headers=NO_STORE, content_type="text/plain; charset=utf-8")
+    return Response(variable.value, content_type="text/plain; charset=utf-8")
 
 
 @bp.post("/projects/<project_slug>/variables/<uuid:variable_id>/removal")

@@ -13,11 +13,12 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from time import monotonic
-from typing import TypeVar, cast
+from typing import TypeAlias, TypeVar, cast
 from uuid import UUID
 
 from quart import Blueprint, Response, current_app, request
 from tortoise import connections
+from werkzeug.exceptions import RequestTimeout
 
 from devpush.deploy import github as github_app
 from devpush.deploy import payloads
@@ -70,10 +71,6 @@ SENDERS: Mapping[str, Sender] = {
 }
 """In the order in which they are recognised: Gitea says that it is GitHub as well."""
 
-WRITE = """
-    INSERT INTO receipt (source, key, event, facts, project_id, attempts, received_at)
-    VALUES ($1, $2, $3, $4, $5, 0, now()) ON CONFLICT (source, key) DO NOTHING RETURNING id
-"""
 FIND = """
     SELECT p.id, p.hook_secret FROM project p JOIN team t ON t.id = p.team_id
     WHERE p.hook_id = $1 AND p.hook_secret IS NOT NULL AND p.removing_at IS NULL AND t.removing_at IS NULL
@@ -132,9 +129,19 @@ async def _body() -> AsyncIterator[bytes]:
         raise Unavailable("Too much is being sent here at once. Please send it again in a minute.")
     door.large += large
     try:
-        yield await request.get_data(cache=False, as_text=False, parse_form_data=False)
+        yield await _read()
     finally:
         door.large -= large
+
+
+async def _read() -> bytes:
+    """As request.get_data does, without a task of its own for waiting."""
+    try:
+        async with asyncio.timeout(request.body_timeout):
+            body: bytes = await request.body
+            return body
+    except TimeoutError:
+        raise RequestTimeout from None
 
 
 async def _proved(sender: Sender, body: bytes, secret: str) -> bool:
@@ -177,8 +184,8 @@ async def _receive(
 
 async def _write(source: str, key: str, event: str, facts: Facts, project: UUID | None) -> Response:
     asks = any(isinstance(fact, Look) for fact in facts)
-    row = [source, key, LOOK if asks else event[:60], json.dumps(payloads.keep(facts)), project]
-    if not await connections.get("default").execute_query_dict(WRITE, row):
+    event = LOOK if asks else event[:60]
+    if not await _door().book.write(source, key, event, json.dumps(payloads.keep(facts)), project):
         return _say(200, "This delivery was already received.")
     world().jobs.work_soon("looks" if asks else "receipts")
     return _say(202, "Received.")
@@ -201,6 +208,53 @@ def _say(status: int, sentence: str, headers: Mapping[str, str] | None = None) -
 
 # What is remembered between requests
 
+WRITE = """
+    INSERT INTO receipt (source, key, event, facts, project_id, attempts, received_at)
+    SELECT *, 0, now() FROM unnest($1::text[], $2::text[], $3::text[], $4::jsonb[], $5::uuid[])
+    ON CONFLICT (source, key) DO NOTHING RETURNING source, key
+"""
+Row: TypeAlias = tuple[str, str, str, str, UUID | None]
+
+
+class Book:
+    """Where receipts are written. What comes while the database is busy with the last ones is written together: a
+    statement and its way to the disk cost the same for one row and for eight."""
+
+    def __init__(self) -> None:
+        self._waiting: list[tuple[Row, asyncio.Future[bool]]] = []
+        self._writing: asyncio.Task[None] | None = None
+
+    async def write(self, *row: *Row) -> bool:
+        """Once it is written: whether it wasn't there yet."""
+        new: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._waiting.append((row, new))
+        if self._writing is None:
+            self._writing = asyncio.create_task(self._write())
+        return await new
+
+    async def _write(self) -> None:
+        try:
+            while self._waiting:
+                together, self._waiting = self._waiting, []
+                await self._write_together(together)
+        finally:
+            self._writing = None
+
+    async def _write_together(self, together: list[tuple[Row, asyncio.Future[bool]]]) -> None:
+        columns = [list(column) for column in zip(*(row for row, _ in together), strict=True)]
+        try:
+            written = await connections.get("default").execute_query_dict(WRITE, columns)
+        except Exception as error:  # each of them answers as if it had been alone
+            for _, new in together:
+                if not new.done():
+                    new.set_exception(error)
+            return
+        fresh = {(row["source"], row["key"]) for row in written}
+        for (source, key, *_), new in together:
+            if not new.done():  # whoever asked may be gone
+                new.set_result((source, key) in fresh)
+            fresh.discard((source, key))
+
 
 class Door:
     """One for each application."""
@@ -209,6 +263,7 @@ class Door:
         self.wrong = Throttle(MOST_WRONG, WITHIN)
         self.large = 0
         self.one_long = asyncio.Lock()
+        self.book = Book()
         self._secret = ""
         self._good_until = 0.0
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import threading
 from collections.abc import Sequence
 from ipaddress import ip_network
 from pathlib import Path
@@ -206,6 +207,33 @@ async def test_so_does_ssh(origin: Origin, tmp_path: Path) -> None:
         with pytest.raises(DeployFailed, match="private network"):
             await mirrors.heads(repository)
     assert mirrors.git.known_hosts.read_text().startswith(f"[{NAME}]:{server.port} "), "known by its name"
+
+
+async def test_names_that_are_slow_to_look_up_keep_only_themselves_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A31: whoever owns a name decides how long its lookup takes. The threads in which the event loop looks up GitHub
+    or the mail server, or works with files, are not for them."""
+    answer, slow = threading.Event(), 0
+
+    def look(host: str, port: int, **_: object) -> Sequence[object]:
+        nonlocal slow
+        if host.endswith(".slow.example.com"):
+            slow += 1
+            assert answer.wait(20)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.2.1", port))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", look)
+    waiting = [asyncio.create_task(look_up(f"{number}.slow.example.com", 443)) for number in range(40)]
+    try:
+        async with asyncio.timeout(5):
+            while slow < len(waiting):
+                await asyncio.sleep(0.01)
+            assert await asyncio.to_thread(threading.active_count) > len(waiting)
+            assert await look_up("git.example.com", 443) == ["192.0.2.1"]
+        waiting[0].cancel()  # whoever asked has gone: its thread finds that out by itself
+    finally:
+        answer.set()
+        found = await asyncio.gather(*waiting, return_exceptions=True)
+    assert found[1:] == [["192.0.2.1"]] * (len(waiting) - 1)
 
 
 @pytest.mark.integration

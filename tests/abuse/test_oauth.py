@@ -2,13 +2,16 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 from quart import Quart
 from tortoise import connections
 
-from devpush.models import GitHubApp, GitHubInstallation, Identity, OAuthAttempt, Session, SignInLink, User
+from devpush.errors import Refused
+from devpush.models import GitHubApp, GitHubInstallation, Identity, OAuthAttempt, Session, SignInLink, Team, User
+from devpush.models.people import normal_email
 from devpush.ports import App, Claims
 from devpush.settings import Settings
 from devpush.web.app import policy
@@ -31,9 +34,7 @@ def settings(settings: Settings) -> Settings:
 
 @pytest.fixture
 async def app(db: str, world: FakeWorld) -> Quart:
-    await GitHubApp.create(
-        app_id=7, slug="ours", name="Ours", client_id="Iv1", client_secret="s", private_key="k", webhook_secret="w"
-    )
+    await cast.github_app()
     return dashboard(world)
 
 
@@ -84,6 +85,42 @@ async def test_a20_the_same_subject_of_another_provider_is_somebody_else(app: Qu
     same = str(world.github.users["ada"].id)
     await by_google(Visitor(app), world, Claims(GOOGLE, same, "eve@example.com"))
     assert await User.all().count() == 2
+
+
+async def test_a20_an_account_made_in_the_same_moment_is_not_opened_either(
+    app: Quart, world: FakeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Alice signs in by mail for the first time, after Mallory's visit was told that there is no such account."""
+    await cast.alice()
+    world.github.have_user("mallory", email="alice@example.com")
+    exists = User.exists
+
+    async def not_yet(**asked: Any) -> bool:
+        return "email" not in asked and await exists(**asked)
+
+    monkeypatch.setattr(User, "exists", not_yet)
+    answer = await by_github(Visitor(app), world, "mallory")
+    assert (answer.status, await Identity.all().count(), await Session.all().count()) == (422, 0, 0)
+
+
+async def test_a27_an_address_reads_as_it_is() -> None:
+    for hostile in ("a\u202eb@example.com", "a\u2066b@example.com", "a\x9bb@example.com", "a\x7fb@example.com"):
+        with pytest.raises(Refused):
+            normal_email(hostile)
+
+
+async def test_a27_a_name_from_elsewhere_is_one_line_that_stays_in_its_place(app: Quart, world: FakeWorld) -> None:
+    """It becomes the name of a team as well, and stands in the subjects of mails."""
+    world.github.have_user("mallory", email="mallory@example.com")
+    hostile = "Mal\u202ely\u2066\0\x1b[31m\r\nBcc: all@example.com"
+    world.github.users["mallory"] = replace(world.github.users["mallory"], name=hostile)
+    for answer in (
+        await by_github(Visitor(app), world, "mallory"),
+        await by_google(Visitor(app), world, replace(ADA, name=hostile)),
+    ):
+        assert answer.status == 303
+    for name in [user.name for user in await User.all()] + [team.name for team in await Team.all()]:
+        assert name.isprintable(), ascii(name)
 
 
 # A20: which visit

@@ -97,6 +97,23 @@ async def test_a_push_costs_one_query(server: Server, monkeypatch: pytest.Monkey
     assert len(asked) == 1
 
 
+async def test_while_the_database_is_away_nothing_is_promised(
+    server: Server, world: FakeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What wasn't written isn't answered with 202: GitHub shows it as failed, and the heads tell us later."""
+
+    async def away(*_: object) -> None:
+        raise ConnectionResetError
+
+    with monkeypatch.context() as trouble:
+        trouble.setattr(type(connections.get("default")), "execute_query_dict", away)
+        answers = await asyncio.gather(*(server.github(hooks.push()) for _ in range(3)))
+    assert {one.status for one in answers} == {503}
+    assert world.jobs.queues == []
+    assert [one.status for one in await asyncio.gather(*(server.github(hooks.push()) for _ in range(9)))] == [202] * 9
+    assert await Receipt.all().count() == 9
+
+
 async def test_a24_a_wrong_signature_is_refused(server: Server) -> None:
     zeros = "0" * 64
     for given in ("", "sha256=", f"sha256={zeros}", "sha1=" + "0" * 40, zeros, "ü" * 40, "sha256=" + "a" * 10_000):

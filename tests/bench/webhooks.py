@@ -25,9 +25,9 @@ Ask = Callable[[aiohttp.ClientSession], Awaitable[None]]
 
 async def run(stage: Stage) -> list[Figure]:
     await _two_projects(stage)
-    floor, health = await _rate(_health(stage)), await _median(_health(stage))
     pushes = Pushes(stage)
-    rate, median = await _rate(pushes.send), await _median(pushes.send)
+    health, median = await _median(_health(stage)), await _median(pushes.send)
+    floor, rate = await _rate(_health(stage)), await _rate(pushes.send)
     handled = await pushes.all_handled()
     took, ran = await _burst(stage)
     return [

@@ -428,7 +428,13 @@ TEAMS = [TEAM, Thing(name="Ada's team", slug="ada"), Thing(name="Side projects &
 PEOPLE = [
     Thing(id=ME.id, name="Ada Lovelace", email="ada@example.com", avatar="0123456789abcdef", role="owner"),
     Thing(id=identity(3), name="Charles Babbage", email="charles@example.com", avatar=None, role="owner"),
-    Thing(id=identity(4), name="Grace Hopper", email="grace.hopper@a-rather-long-domain.example.org", avatar=None, role="admin"),
+    Thing(
+        id=identity(4),
+        name="Grace Hopper",
+        email="grace.hopper@a-rather-long-domain.example.org",
+        avatar=None,
+        role="admin",
+    ),
     Thing(id=identity(5), name="", email="linus@example.com", avatar=None, role="member"),
 ]
 INVITED = [
@@ -444,7 +450,13 @@ TEAM_SETTINGS = {
 }  # fmt: skip
 WAITING = [
     Thing(id=identity(10), team_name="Analytical Engines", role="admin", by="Charles Babbage", expires_at=NOW),
-    Thing(id=identity(11), team_name="The Society for the Diffusion of Useful Knowledge", role="member", by="Mary Somerville", expires_at=NOW),
+    Thing(
+        id=identity(11),
+        team_name="The Society for the Diffusion of Useful Knowledge",
+        role="member",
+        by="Mary Somerville",
+        expires_at=NOW,
+    ),
 ]
 PROJECT = Thing(
     id=identity(300),
@@ -456,16 +468,18 @@ PROJECT = Thing(
 
 ON_TEAM = {"team": TEAM, "tab": "overview"}
 ON_PROJECT = {"team": TEAM, "project": PROJECT, "tab": "overview"}
-SETTINGS = {
+SETTINGS: dict[str, Any] = {
     "forms": {"general": {"name": "Shop"}, "build": BUILD_FORM, "resources": {"cpu": "1", "memory_mb": 512}, "repository": {"url": "https://git.example.com/acme/shop.git", "username": ""}, "pushes": {"polled": True, "watch_paths": "apps/web/**\npackages/ui/**"}},
     "presets": PRESETS, "runners": RUNNERS, "branches": ["main", "develop"], "variables": VARIABLES, "environments": ENVIRONMENTS, "redeploy": ROWS[1],
     "repository": Thing(
         kind="https", name="git.example.com/acme/shop", link="https://git.example.com/acme/shop", trouble="", account=None,
-        token_kept=True, public_key="", hook=Thing(url="https://push.example.com/api/hooks/0d9f4d0e-6b1d-4a63-9d0f-5f7a2b8c1e42", has_secret=True, unreachable=False),
+        told=True, token_kept=True, public_key="", hook=Thing(url="https://push.example.com/api/hooks/0d9f4d0e-6b1d-4a63-9d0f-5f7a2b8c1e42", has_secret=True, unreachable=False),
     ),
     "removal": Thing(deployments=118, hostnames=["shop.localhost:8080", "shop-env-staging.localhost:8080"]),
 }  # fmt: skip
-SSH_REPOSITORY = Thing(**vars(SETTINGS["repository"]) | {"kind": "ssh", "link": "", "token_kept": False, "public_key": KEY})
+SSH_REPOSITORY = Thing(
+    **vars(SETTINGS["repository"]) | {"kind": "ssh", "link": "", "token_kept": False, "public_key": KEY}
+)
 GITHUB_REPOSITORY = Thing(
     **vars(SETTINGS["repository"])
     | {
@@ -484,13 +498,36 @@ PROVIDERS = [("github", "GitHub"), ("google", "Google")]
 BASE = "https://push.example.com"
 GITHUB_APP = Thing(id=812345, slug="devpush-push-example-com", name="devpush-push-example-com")
 APP_FACTS: dict[str, Any] = {
-    "page": "https://github.com/apps/x", "install": "https://github.com/apps/x/installations/new", "projects": 3,
-    "installations": [Thing(account_login="acme", account_type="Organization", suspended_at=None), Thing(account_login="ada", account_type="User", suspended_at=NOW)],
-    "permissions": (("Contents", "read", "To fetch what is deployed"), ("Metadata", "read", "To list repositories; every App has it"), ("Commit statuses", "write", "To show beside a commit whether it is live"), ("Deployments", "write", "To show where it is live"), ("E-mail addresses of people", "read", "To sign them in with the address GitHub has verified")),
+    "page": "https://github.com/apps/x",
+    "install": "https://github.com/apps/x/installations/new",
+    "projects": 3,
+    "installations": [
+        Thing(account_login="acme", account_type="Organization", suspended_at=None),
+        Thing(account_login="ada", account_type="User", suspended_at=NOW),
+    ],
+    "permissions": (
+        ("Contents", "read", "To fetch what is deployed"),
+        ("Metadata", "read", "To list repositories; every App has it"),
+        ("Commit statuses", "write", "To show beside a commit whether it is live"),
+        ("Deployments", "write", "To show where it is live"),
+        ("E-mail addresses of people", "read", "To sign them in with the address GitHub has verified"),
+    ),
 }
 OPERATOR: dict[str, Any] = {
-    "form": {}, "errors": {}, "failed": "", "app": None, "app_facts": {}, "from_settings": False, "hooked": False,
-    "where": Thing(dashboard=BASE, callbacks=(f"{BASE}/auth/github/callback", f"{BASE}/api/github/authorize/callback"), setup=f"{BASE}/api/github/install/callback", webhook=f"{BASE}/api/github/webhook", google=f"{BASE}/auth/google/callback"),
+    "form": {},
+    "errors": {},
+    "failed": "",
+    "app": None,
+    "app_facts": {},
+    "from_settings": False,
+    "hooked": False,
+    "where": Thing(
+        dashboard=BASE,
+        callbacks=(f"{BASE}/auth/github/callback", f"{BASE}/api/github/authorize/callback"),
+        setup=f"{BASE}/api/github/install/callback",
+        webhook=f"{BASE}/api/github/webhook",
+        google=f"{BASE}/auth/google/callback",
+    ),
     "methods": [
         {"name": "email", "title": "Link by e-mail", "on": True, "how": "Sent by smtp.example.com."},
         {"name": "github", "title": "GitHub", "on": False, "how": "Create the GitHub App above."},
@@ -498,28 +535,80 @@ OPERATOR: dict[str, Any] = {
     ],
     "access": {"path": "/srv/devpush/access.json", "broken": "", "rules": 0, "kinds": [], "shut_out": False},
 }
+
+
 def delivery(number: int, verdict: str, sentence: str, **given: Any) -> Thing:
     """What a Git server told us."""
     of = ROWS[number % len(ROWS)]
-    facts = {"id": UUID(identity(40 + number)), "source": "github", "event": "push", "branch": "main", "commit_sha": of.commit_sha, "commit_message": of.commit_message, "verdict": verdict, "sentence": sentence, "created_at": before(minutes=2 + number * 71), "deployment_id": None, "state": None, "replayable": True}
+    facts = {
+        "id": UUID(identity(40 + number)),
+        "source": "github",
+        "event": "push",
+        "branch": "main",
+        "commit_sha": of.commit_sha,
+        "commit_message": of.commit_message,
+        "verdict": verdict,
+        "sentence": sentence,
+        "created_at": before(minutes=2 + number * 71),
+        "deployment_id": None,
+        "state": None,
+        "replayable": True,
+    }
     return Thing(**(facts | given))
 
 
 NO_PUSH = {"branch": "", "commit_sha": "", "commit_message": "", "replayable": False}
 DELIVERIES: dict[str, Any] = {
-    "tab": "settings", "may_deploy": True, "may_change": True,
-    "sources": {"github": "GitHub", "gitlab": "GitLab", "gitea": "Gitea", "bitbucket": "Bitbucket", "plain": "Webhook", "poll": "Found by looking", "replay": "Replay"},
-    "page": Thing(number=1, pages=3, total=61, items=[
-        delivery(0, "deployed", "Goes to Production.", deployment_id=UUID(identity(1)), state="building"),
-        delivery(1, "ignored", "Nothing changed in apps/web/**, packages/ui/**."),
-        delivery(2, "deployed", "Goes to Preview.", deployment_id=UUID(identity(2)), state="failed", branch="feature/a-branch-with-quite-a-long-name-that-does-not-end-soon", source="poll", commit_message="Rewrite the whole checkout, with a first line that is far too long for one line on a telephone and needs cutting"),
-        delivery(3, "noted", "The GitHub App is suspended for acme, so new pushes can't be deployed. Unsuspend it on GitHub, under the account's installed apps. What is live stays live.", event="installation", **NO_PUSH),
-        delivery(4, "ignored", "v1.4.0 is a tag, and only branches are deployed.", **NO_PUSH),
-        delivery(5, "ignored", "Its commit message says [skip deploy].", source="gitlab"),
-        delivery(6, "failed", "There is no branch mian.", source="plain", event="request", **NO_PUSH),
-        delivery(7, "deployed", "Deployed again to Production.", source="replay", deployment_id=UUID(identity(3)), state="succeeded"),
-        delivery(8, "ignored", "No environment takes the branch try-it. Production takes main.", branch="try-it"),
-    ]),
+    "tab": "settings",
+    "may_deploy": True,
+    "may_change": True,
+    "sources": {
+        "github": "GitHub",
+        "gitlab": "GitLab",
+        "gitea": "Gitea",
+        "bitbucket": "Bitbucket",
+        "plain": "Webhook",
+        "poll": "Found by looking",
+        "replay": "Replay",
+    },
+    "page": Thing(
+        number=1,
+        pages=3,
+        total=61,
+        items=[
+            delivery(0, "deployed", "Goes to Production.", deployment_id=UUID(identity(1)), state="building"),
+            delivery(1, "ignored", "Nothing changed in apps/web/**, packages/ui/**."),
+            delivery(
+                2,
+                "deployed",
+                "Goes to Preview.",
+                deployment_id=UUID(identity(2)),
+                state="failed",
+                branch="feature/a-branch-with-quite-a-long-name-that-does-not-end-soon",
+                source="poll",
+                commit_message="Rewrite the whole checkout, with a first line that is far too long for one line on a telephone and needs cutting",
+            ),
+            delivery(
+                3,
+                "noted",
+                "The GitHub App is suspended for acme, so new pushes can't be deployed. Unsuspend it on GitHub, under the account's installed apps. What is live stays live.",
+                event="installation",
+                **NO_PUSH,
+            ),
+            delivery(4, "ignored", "v1.4.0 is a tag, and only branches are deployed.", **NO_PUSH),
+            delivery(5, "ignored", "Its commit message says [skip deploy].", source="gitlab"),
+            delivery(6, "failed", "There is no branch mian.", source="plain", event="request", **NO_PUSH),
+            delivery(
+                7,
+                "deployed",
+                "Deployed again to Production.",
+                source="replay",
+                deployment_id=UUID(identity(3)),
+                state="succeeded",
+            ),
+            delivery(8, "ignored", "No environment takes the branch try-it. Production takes main.", branch="try-it"),
+        ],
+    ),
 }
 PAGES: dict[str, tuple[str, dict[str, Any]]] = {
     "sign-in": ("auth/sign_in.html", {"me": None, "mail_configured": True, "form": {}, "errors": {}}),
@@ -591,7 +680,7 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
     "deliveries": ("projects/deliveries.html", ON_PROJECT | DELIVERIES),
     "deliveries-none": ("projects/deliveries.html", ON_PROJECT | DELIVERIES | {"page": Thing(number=1, pages=1, total=0, items=[])}),
     "settings": ("projects/settings.html", ON_PROJECT | {"tab": "settings"} | SETTINGS),
-    "settings-ssh": ("projects/settings.html", ON_PROJECT | {"tab": "settings"} | SETTINGS | {"repository": SSH_REPOSITORY, "failed": "repository", "form": {"url": "ssh://git@git.example.com/acme/shop.git"}, "errors": {"url": "The server git.example.com doesn't let us in: it doesn't know our deploy key. Please add the deploy key shown in the project's settings to the repository there; it needs to read only."}}),
+    "settings-ssh": ("projects/settings.html", ON_PROJECT | {"tab": "settings"} | SETTINGS | {"repository": SSH_REPOSITORY, "failed": "repository", "form": {"url": "ssh://git@git.example.com/acme/shop.git"}, "errors": {"url": "The server git.example.com doesn't let us in: it doesn't know our deploy key. Please add the key's public half to the repository there (it stands in the project's settings as well); it needs to read only."}}),
     "settings-github": ("projects/settings.html", ON_PROJECT | {"tab": "settings"} | SETTINGS | {"repository": GITHUB_REPOSITORY, "said": {"kind": "success", "sentence": "Connected: 4 branches, and main is at 3f2a91c."}}),
     "settings-refused": ("projects/settings.html", ON_PROJECT | {"tab": "settings"} | SETTINGS | {"failed": "danger", "form": {}, "errors": {"confirmation": "That is not the project's slug. Type shop."}, "variables": []}),
     "account": ("account/show.html", ACCOUNT),

@@ -62,8 +62,7 @@ async def ask_for(visitor: Visitor, address: str) -> Answer:
 
 async def with_github(user: User, **facts: Any) -> Identity:
     if not await GitHubApp.exists():
-        secrets: dict[str, Any] = {"client_secret": "s", "private_key": "k", "webhook_secret": "w"}
-        await GitHubApp.create(app_id=1, slug="app", name="App", client_id="Iv1", **secrets)
+        await cast.github_app()
     known: dict[str, Any] = {"provider": "github", "subject": "1", "login": "octo-alice", "access_token": "gho_1"}
     return await Identity.create(**{"user": user, **known, **facts})
 

@@ -46,7 +46,7 @@ async def test_a_deploy_key_opens_a_repository(origin: Origin, server: SshServer
 
 async def test_a_key_that_is_not_there_yet_is_said(origin: Origin, server: SshServer, mirrors: GitMirrors) -> None:
     origin.commit({"main.py": "x"})
-    with pytest.raises(DeployFailed, match="add the deploy key shown in the project's settings"):
+    with pytest.raises(DeployFailed, match="add the key's public half to the repository there"):
         await mirrors.heads(Repository(server.url(origin), key=new_key()[0]))
     with pytest.raises(DeployFailed, match="Please make one in the project's settings"):
         await mirrors.heads(Repository(server.url(origin)))
@@ -77,7 +77,7 @@ GONE = "fatal: Could not read from remote repository.\n\nPlease make sure you ha
 )
 def test_what_servers_say_of_an_unknown_key_becomes_what_to_do(said: str) -> None:
     told = str(explain(said + GONE, Repository("ssh://git@git.example.com/ada/engine.git", key="a key")))
-    assert "Please add the deploy key shown in the project's settings to the repository there" in told
+    assert "Please add the key's public half to the repository there" in told
 
 
 async def test_a_server_that_is_away_is_said(origin: Origin, tmp_path: Path, mirrors: GitMirrors) -> None:
@@ -121,5 +121,5 @@ async def test_a_mirror_opens_only_to_keys_that_open_the_repository(
     key, public = new_key()
     server.let_in(public)
     await mirrors.fetch(Repository(server.url(origin), key=key), sha)
-    with pytest.raises(DeployFailed, match="add the deploy key"):
+    with pytest.raises(DeployFailed, match="our deploy key"):
         await mirrors.fetch(Repository(server.url(origin), key=new_key()[0]), sha)

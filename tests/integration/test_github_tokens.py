@@ -55,21 +55,13 @@ def tokens(db: str, world: FakeWorld) -> Tokens:
 
 @pytest.fixture
 async def app(tokens: Tokens) -> GitHubApp:
-    return await GitHubApp.create(
-        app_id=7,
-        slug="ours",
-        name="Ours",
-        client_id="Iv1",
-        client_secret="client secret",
-        private_key="private key",
-        webhook_secret="webhook secret",
-    )
+    return await cast.github_app()
 
 
 async def test_the_app_of_the_settings_wins_over_the_one_that_was_made(world: FakeWorld, app: GitHubApp) -> None:
     made = await github.app(world)
     assert made
-    assert (made.id, made.slug, made.private_key) == (7, "ours", "private key")
+    assert (made.id, made.slug, made.private_key) == (7, "ours", "a private key")
     world.settings = replace(world.settings, github_app_id="12", github_app_name="Our Push", github_app_client_id="Iv2")
     found = await github.app(world)
     assert found

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -21,6 +22,11 @@ from tests.hooks import INSTALLATION, REPOSITORY, recorded, sha
 from tests.patience import until
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("db")]
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inbox, "GATHER", 0)
 
 
 async def connected(**facts: Any) -> Project:
@@ -627,9 +633,10 @@ async def test_branches_from_before_an_environment_are_left_alone(world: FakeWor
 
 
 async def test_a_connected_project_is_looked_at_now_and_then(world: FakeWorld, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Deliveries get lost. Who knows for how long depends on the minute."""
+    """Deliveries get lost. Where none can arrive, each minute is one to look."""
     project = await connected()
     rounds: list[object] = []
+    world.settings = replace(world.settings, hostname="push.example.com")
 
     async def ask(world: Any, projects: list[Project], gate: Any) -> None:
         rounds.extend(one.id for one in projects)
@@ -641,6 +648,10 @@ async def test_a_connected_project_is_looked_at_now_and_then(world: FakeWorld, m
         monkeypatch.setattr(heads, "now", lambda minute=minute: start.replace(minute=minute + 5, second=0))
         await heads.look_for_pushes(world)
     assert rounds == [project.id]
+    world.settings = replace(world.settings, hostname="localhost")
+    await heads.look_for_pushes(world)
+    await heads.look_for_pushes(world)
+    assert rounds == [project.id] * 3
 
 
 async def test_a_server_that_does_not_answer_delays_no_other(world: FakeWorld, monkeypatch: pytest.MonkeyPatch) -> None:

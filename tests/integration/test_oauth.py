@@ -32,15 +32,7 @@ def settings(settings: Settings) -> Settings:
 
 @pytest.fixture
 async def app(db: str, world: FakeWorld) -> Quart:
-    await GitHubApp.create(
-        app_id=7,
-        slug="ours",
-        name="Ours",
-        client_id="Iv1",
-        client_secret="client secret",
-        private_key="key",
-        webhook_secret="hook",
-    )
+    await cast.github_app()
     return dashboard(world)
 
 

@@ -18,6 +18,7 @@ from devpush.models import (
     Role,
     State,
     Variable,
+    database,
     reading,
 )
 from devpush.models.secret import decrypt
@@ -46,15 +47,6 @@ def plain(answer: Answer) -> str:
     return html.unescape(re.sub(r"\s+", " ", answer.text))
 
 
-def field(answer: Answer, name: str) -> str:
-    """The value of a field of a form."""
-    found = re.search(rf'name="{name}"[^>]* value="([^"]*)"', answer.text)
-    if found is None:
-        found = re.search(rf'<textarea[^>]* name="{name}"[^>]*>\n([^<]*)</textarea>', answer.text)
-    assert found, f"no field {name}"
-    return html.unescape(found[1])
-
-
 async def say(world: FakeWorld, deployment: Deployment, *texts: str) -> None:
     project = str(deployment.project.id)
     await world.logs.append(
@@ -74,12 +66,12 @@ async def test_a_repository_becomes_a_project_and_its_first_deployment(app: Quar
     page = await visitor.post("/teams/alice/new", {"source": URL, "token": "ghp_canary"})
     assert page.status == 200
     assert "The dependencies name flask." in plain(page)
-    assert (field(page, "name"), field(page, "install")) == ("engine", "pip install -r requirements.txt")
+    assert (page.field("name"), page.field("install")) == ("engine", "pip install -r requirements.txt")
     assert "ghp_canary" not in page.text
     assert page.headers["Cache-Control"] == "no-store"
 
     form = {
-        "draft": field(page, "draft"),
+        "draft": page.field("draft"),
         "name": "My engine",
         "branch": "main",
         "preset": "flask",
@@ -115,7 +107,7 @@ async def test_a_repository_that_cannot_be_had_is_refused_beside_its_field(app: 
     page = await visitor.post("/teams/alice/new", {"source": source, "token": "ghp_canary"})
     assert page.status == 422
     assert says in plain(page)
-    assert field(page, "source") == source
+    assert page.field("source") == source
     assert "ghp_canary" not in page.text
 
 
@@ -124,7 +116,7 @@ async def test_what_was_typed_stays_when_a_new_project_is_refused(app: Quart, wo
     visitor = await alice(app)
     page = await visitor.post("/teams/alice/new", {"source": URL})
     typed = {
-        "draft": field(page, "draft"),
+        "draft": page.field("draft"),
         "name": "x" * 121,
         "branch": "no..branch",
         "preset": "flask",
@@ -146,7 +138,7 @@ async def test_what_was_typed_stays_when_a_new_project_is_refused(app: Quart, wo
         "Line 1: PORT is set by the platform",
     ):
         assert sentence in plain(page)
-    assert field(page, "root_dir") == "../.."
+    assert page.field("root_dir") == "../.."
     assert not await Project.exists()
 
 
@@ -154,7 +146,7 @@ async def test_another_branch_or_folder_is_looked_at_before_anything_is_made(app
     world.git.commit(URL, FILES | {"apps/web/index.html": "hello"})
     visitor = await alice(app)
     page = await visitor.post("/teams/alice/new", {"source": URL})
-    form = {"draft": field(page, "draft"), "name": "Web", "preset": "", "runner": "python", "start": "x"}
+    form = {"draft": page.field("draft"), "name": "Web", "preset": "", "runner": "python", "start": "x"}
     page = await visitor.post("/teams/alice/new/configure", form | {"branch": "other"})
     assert (page.status, await Project.exists()) == (422, False)
     assert "There is no branch other" in plain(page)
@@ -171,11 +163,11 @@ async def test_a_draft_is_for_one_user_one_team_and_a_while(
 ) -> None:
     world.git.commit(URL, FILES)
     visitor, bob = await alice(app), await Visitor(app).signed_in(await cast.bob())
-    draft = field(await visitor.post("/teams/alice/new", {"source": URL}), "draft")
+    draft = (await visitor.post("/teams/alice/new", {"source": URL})).field("draft")
     assert URL in decrypt(draft)
     form = {"draft": draft, "name": "Engine", "branch": "main", "preset": "flask", "runner": "python", "start": "x"}
     monkeypatch.setattr(new_project, "DRAFT_LIFE", -1)
-    old = field(await visitor.post("/teams/alice/new", {"source": URL}), "draft")
+    old = (await visitor.post("/teams/alice/new", {"source": URL})).field("draft")
     for who, sent in (
         (bob, form),
         (visitor, form | {"draft": draft[:-9] + "AAAAAAAA="}),
@@ -211,12 +203,12 @@ async def test_settings_are_saved_card_by_card(app: Quart) -> None:
     visitor, path = await alice(app), f"/projects/{project.slug}/settings"
     page = await visitor.get(path)
     assert page.status == 200
-    assert field(page, "start") == "python main.py"
+    assert page.field("start") == "python main.py"
 
     answer = await visitor.post(f"{path}/general", {"name": " A new  name "}, htmx=True)
-    assert (answer.status, "Saved" in answer.text, field(answer, "name")) == (200, True, "A new name")
+    assert (answer.status, "Saved" in answer.text, answer.field("name")) == (200, True, "A new name")
     answer = await visitor.post(f"{path}/resources", {"cpu": "0.25", "memory_mb": "128"}, htmx=True)
-    assert (answer.status, field(answer, "cpu")) == (200, "0.25")
+    assert (answer.status, answer.field("cpu")) == (200, "0.25")
     build = {"branch": "trunk", "preset": "static", "runner": "static", "root_dir": "site", "start": "serve-static ."}
     assert (await visitor.post(f"{path}/build", build)).location == f"{path}#settings-build"
 
@@ -237,7 +229,7 @@ async def test_a_refused_card_says_why_and_keeps_what_was_typed(app: Quart) -> N
         answer = await visitor.post(f"{path}/resources", {"cpu": "lots", "memory_mb": "1"}, htmx=htmx)
         assert (answer.status, "number of cores" in answer.text, "whole megabytes" in answer.text) == (422, True, True)
         answer = await visitor.post(f"{path}/build", build, htmx=htmx)
-        assert (answer.status, "Git allows no branch" in answer.text, field(answer, "branch")) == (422, True, "-x")
+        assert (answer.status, "Git allows no branch" in answer.text, answer.field("branch")) == (422, True, "-x")
     assert (await Project.get(id=project.id)).updated_at == project.updated_at
 
 
@@ -458,13 +450,12 @@ async def test_the_pages_ask_few_queries(app: Quart, world: FakeWorld, monkeypat
     await cast.deployment(project)
     visitor = await alice(app)
     asked: list[str] = []
-    fetch = reading._fetch
 
     async def counted(sql: str, *values: object) -> list[dict[str, object]]:
         asked.append(sql)
-        return await fetch(sql, *values)
+        return await database.fetch(sql, *values)
 
-    monkeypatch.setattr(reading, "_fetch", counted)
+    monkeypatch.setattr(reading, "fetch", counted)
     for path in ("", "/deployments"):
         asked.clear()
         assert (await visitor.get(f"/projects/{project.slug}{path}")).status == 200

@@ -10,7 +10,18 @@ import pytest
 from tortoise import connections
 
 from devpush.errors import NotFound
-from devpush.models import Alias, AliasKind, Delivery, Deployment, Environment, Project, Report, State, reading
+from devpush.models import (
+    Alias,
+    AliasKind,
+    Delivery,
+    Deployment,
+    Environment,
+    Project,
+    Report,
+    State,
+    database,
+    reading,
+)
 from tests import cast
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("db")]
@@ -329,8 +340,8 @@ def _rows_of(plan: dict[str, Any]) -> int:
 
 @pytest.fixture
 def read(monkeypatch: pytest.MonkeyPatch) -> Read:
-    read = Read(reading._fetch)
-    monkeypatch.setattr(reading, "_fetch", read)
+    read = Read(database.fetch)
+    monkeypatch.setattr(reading, "fetch", read)
     return read
 
 

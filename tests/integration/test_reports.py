@@ -35,15 +35,7 @@ CALLS = ("installation_token", "set_status", "create_deployment", "set_deploymen
 @pytest.fixture
 async def world(world: FakeWorld, db: str) -> FakeWorld:
     """An installation with a GitHub App."""
-    await GitHubApp.create(
-        app_id=7,
-        slug="ours",
-        name="Ours",
-        client_id="Iv1.ours",
-        client_secret="a client secret",
-        private_key="a private key",
-        webhook_secret="a webhook secret",
-    )
+    await cast.github_app()
     return world
 
 

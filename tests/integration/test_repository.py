@@ -114,17 +114,23 @@ async def test_what_is_no_address_is_refused_under_its_field(app: Quart, form: d
     assert project.repo_url == OLD
 
 
-async def test_a_kept_token_goes_to_its_own_server_only(app: Quart, git: AskedGit) -> None:
-    """Else whoever may change the address could have another's token sent to a server of theirs."""
+async def test_a_kept_token_goes_to_its_own_repository_only(app: Quart, git: AskedGit) -> None:
+    """Else whoever may change the address could have another's token sent to a server of theirs, or read with it what
+    it opens besides (A28)."""
     visitor, project = await alice(app), await cast.project(repo_url=OLD, repo_token=TOKEN)
-    await visitor.post(settings(project, "/repository"), {"url": NEW, "token": ""})
-    await project.refresh_from_db()
-    assert (project.repo_url, project.repo_token) == (NEW, TOKEN)
-    for url in (ELSEWHERE, NEW):
+    same = OLD.removesuffix(".git")
+    git.commit(same, FILES)
+    for url, token in ((same, TOKEN), (OLD, TOKEN), (NEW, "")):
+        await visitor.post(settings(project, "/repository"), {"url": url, "token": ""})
+        await project.refresh_from_db()
+        assert (project.repo_url, project.repo_token or "") == (url, token)
+    await visitor.post(settings(project, "/repository"), {"url": NEW, "token": TOKEN})
+    for url in (ELSEWHERE, OLD):
         await visitor.post(settings(project, "/repository"), {"url": url})
         await project.refresh_from_db()
         assert (project.repo_url, project.repo_token or "") == (url, "")
-    assert not [one for one in git.asked if one.url == ELSEWHERE and one.token]
+    assert {one.url for one in git.asked if one.token} == {same, OLD, NEW}
+    assert [one.token for one in git.asked if one.url == NEW] == ["", TOKEN]
 
 
 async def test_a_token_can_be_forgotten(app: Quart) -> None:

@@ -10,7 +10,7 @@ from quart import Quart
 
 from devpush.deploy import reports
 from devpush.errors import Unavailable
-from devpush.models import Deployment, GitHubApp, Identity, Project, State
+from devpush.models import Deployment, Identity, Project, State
 from tests import cast
 from tests.fakes import FakeGitHub, FakeWorld
 from tests.patience import until
@@ -35,15 +35,7 @@ def away(github: FakeGitHub) -> None:
 @pytest.fixture
 async def project(world: FakeWorld) -> Project:
     """Alice's, connected by our GitHub App, and she signs in with GitHub."""
-    await GitHubApp.create(
-        app_id=7,
-        slug="ours",
-        name="Ours",
-        client_id="Iv1.ours",
-        client_secret="a client secret",
-        private_key="a private key",
-        webhook_secret="a webhook secret",
-    )
+    await cast.github_app()
     token = world.github.have_user("alice")
     await Identity.create(user=await cast.alice(), provider="github", subject="1", access_token=token.value)
     installation = world.github.have_installation("alice")

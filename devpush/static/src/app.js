@@ -198,7 +198,7 @@ document.addEventListener("beforetoggle", ({ target: menu, newState }) => {
   menu.style.top = `${scrollY + (up ? top - 6 : bottom + 6)}px`
   menu.style.translate = up ? "0 -100%" : ""
   menu.style.left = menu.dataset.side === "end" ? "auto" : `${Math.max(12, Math.min(left, width - 236))}px`
-  menu.style.right = menu.dataset.side === "end" ? `${width - right}px` : "auto"
+  menu.style.right = menu.dataset.side === "end" ? `${Math.min(width - right, Math.max(12, width - 364))}px` : "auto" // the widest is 352
 }, true)
 
 document.addEventListener("toggle", ({ target: menu, newState }) => {
@@ -272,7 +272,32 @@ document.addEventListener("submit", ({ target: form, submitter }) => {
 }, true)
 
 addEventListener("pageshow", (event) => event.persisted && $("[aria-busy]") && location.reload()) // back to a form that was sent
-document.addEventListener("change", ({ target }) => target.form?.matches("[data-auto]") && target.form.requestSubmit())
+document.addEventListener("change", ({ target }) => {
+  if (!target.form?.matches("[data-auto]")) return
+  if (target.files?.[0]?.size > 10 * 1024 * 1024) return complain(target, "That picture is too large: at most 10 MB.")
+  target.form.requestSubmit()
+})
+
+/** Under its field, as the server would say it, without sending all of the file there first. */
+function complain(input, text) {
+  const field = input.closest(".field")
+  const words = document.createElement("p")
+  const sentence = document.createElement("span")
+  sentence.textContent = text
+  Object.assign(words, { className: "error", id: "picture-error", role: "alert" })
+  words.append(icon("octagon-alert"), sentence)
+  $(".error", field)?.remove()
+  field.firstElementChild.after(words)
+  input.value = ""
+  input.setAttribute("aria-invalid", "true")
+}
+
+/** A page that comes back with a refused form begins at what is wrong. */
+function showWrong() {
+  const wrong = $('main :is([aria-invalid="true"], .card .alert[data-variant="bad"])')
+  wrong?.scrollIntoView({ block: "center" })
+  wrong?.focus({ preventScroll: true })
+}
 
 // ── htmx ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -363,6 +388,7 @@ document.addEventListener("alpine:init", () => {
 $$(".toast").forEach(letGo)
 sayFarewell()
 freshen()
+showWrong()
 setInterval(tick, 1000)
 setInterval(age, 15000)
 if (document.body.dataset.stream) addEventListener("DOMContentLoaded", () => follow(document.body.dataset.stream))
