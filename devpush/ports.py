@@ -332,6 +332,10 @@ class Git(Protocol):
     async def forget(self, repository: Repository) -> None:
         """Remove the mirror."""
 
+    async def forget_others(self, known: Sequence[Repository], *, unused_for: float) -> int:
+        """Remove the mirrors of all other repositories (they were only looked at, or have moved) from which nothing was
+        fetched for so many seconds; how many those were."""
+
 
 # GitHub ------------------------------------------------------------------------------------------------------------
 

@@ -562,6 +562,10 @@ class FakeGit(Away):
     async def forget(self, repository: Repository) -> None:
         self.reach()
 
+    async def forget_others(self, known: Sequence[Repository], *, unused_for: float) -> int:
+        self.reach()
+        return 0
+
 
 # Logs
 

@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import subprocess
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
@@ -34,6 +35,8 @@ LOOK_EVERY = 0.5
 MAX_MESSAGE = 10_000
 KEPT_OPENERS = 50
 
+KEY = re.compile(r"[0-9a-f]{64}")
+"""What a mirror's folder is called."""
 SHA = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 BRANCH = re.compile(r"(?![-./])(?!.*(\.\.|@\{|//|/\.|\.lock(/|$)))[^\x00-\x20\x7f~^:?*\[\\]{1,255}(?<![./])")
 FORMAT = "%H%x00%an%x00%ct%x00%B"
@@ -63,7 +66,7 @@ class GitMirrors:
         await self._prepare(repository)
         if not SHA.fullmatch(ref) and not BRANCH.fullmatch(ref):
             raise DeployFailed(f"{ref[:100]!r} can't be the name of a branch.")
-        async with self._alone(repository) as mirror:
+        async with self._alone(self._mirror(repository)) as mirror:
             try:
                 if mirror.exists():
                     with suppress(GitFailed):  # our copy may be damaged: one more chance, with a new one
@@ -137,7 +140,22 @@ class GitMirrors:
                 writing.exception()
 
     async def forget(self, repository: Repository) -> None:
-        async with self._alone(repository) as mirror:
+        await self._remove(self._mirror(repository))
+
+    async def forget_others(self, known: Sequence[Repository], *, unused_for: float) -> int:
+        kept = {self._mirror(repository).path for repository in known}
+        removed = 0
+        for path in await asyncio.to_thread(lambda: list(self.folder.glob("*"))):
+            mirror = _Mirror(path)
+            if path in kept or not KEY.fullmatch(path.name):
+                continue
+            if await asyncio.to_thread(mirror.idle) > unused_for:
+                await self._remove(mirror)
+                removed += 1
+        return removed
+
+    async def _remove(self, mirror: "_Mirror") -> None:
+        async with self._alone(mirror):
             await asyncio.to_thread(mirror.remove)
         self.locks.pop(mirror.path, None)
 
@@ -154,9 +172,8 @@ class GitMirrors:
             self.prepared = True
 
     @asynccontextmanager
-    async def _alone(self, repository: Repository) -> AsyncIterator["_Mirror"]:
+    async def _alone(self, mirror: "_Mirror") -> AsyncIterator["_Mirror"]:
         """The mirror for us alone: during an update two processes of ours may share it for a while."""
-        mirror = self._mirror(repository)
         async with self.locks.setdefault(mirror.path, asyncio.Lock()):
             self.folder.mkdir(parents=True, exist_ok=True)
             with mirror.path.with_suffix(".lock").open("w") as lock:
@@ -338,6 +355,14 @@ class _Mirror:
         known = file.read_text().split() if file.exists() else []
         if opener not in known:
             file.write_text("\n".join([*known, opener][-KEPT_OPENERS:]))
+        file.touch()
+
+    def idle(self) -> float:
+        """Seconds since something was fetched from here; 0 if it is gone."""
+        with suppress(FileNotFoundError):
+            opened = self.path / "openers"
+            return time.time() - (opened if opened.exists() else self.path).stat().st_mtime
+        return 0.0
 
 
 def _opener(repository: Repository) -> str:

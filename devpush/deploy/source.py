@@ -22,6 +22,8 @@ WHERE = (
     "github_installation_id",
     "updated_at",
 )
+LOOKED_AT = 3 * 3600.0
+"""Seconds: longer than anybody takes from choosing a repository to making a project of it (choice.DRAFT_LIFE)."""
 
 
 async def repository(world: World, project: Project) -> Repository:
@@ -89,6 +91,12 @@ def _same_repository(before: Repository, url: str) -> bool:
     """Only then a token that is kept goes along: nobody reads by another's token what that other didn't give it for,
     neither by an address of their own nor by that of the next repository on the same server."""
     return not before.local and before.url.removesuffix(".git") == url.removesuffix(".git")
+
+
+async def forget_unused(world: World) -> None:
+    """Mirrors of what no project is made of: looked at and left, moved, or renamed."""
+    places = [place(project) for project in await Project.all().only("id", "repo_url", "repo_username", "repo_local")]
+    await world.git.forget_others(places, unused_for=LOOKED_AT)
 
 
 @dataclass(frozen=True)

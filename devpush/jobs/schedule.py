@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from devpush.deploy import heads, inbox, sweep
+from devpush.deploy import heads, inbox, source, sweep
 from devpush.models import EmailChange, OAuthAttempt, Session, SignInLink
 from devpush.models.database import TROUBLE
 from devpush.models.people import now
@@ -32,6 +32,7 @@ TABLE: dict[str, tuple[Job, timedelta]] = {
     "sweep": (sweep_soon, timedelta(minutes=1)),
     "look for pushes": (heads.look_for_pushes, timedelta(minutes=1)),
     "retire images": (sweep.retire_images, timedelta(hours=1)),
+    "forget mirrors": (source.forget_unused, timedelta(hours=1)),
     "forget expired": (forget_expired, timedelta(hours=1)),
 }
 

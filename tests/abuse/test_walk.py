@@ -716,10 +716,17 @@ async def test_static_files_are_kept_for_good_under_their_content(house: House) 
     assert plain.headers["Content-Type"] == "text/javascript; charset=utf-8"
     again = await visitor.get("/static/theme.js", headers={"If-None-Match": plain.headers["ETag"]})
     assert (again.status, again.body) == (304, b"")
+    assert (await visitor.get("/static/app.css", headers={"Accept-Encoding": "gzip, br"})).headers[
+        "Content-Encoding"
+    ] == "br"
+    for accepted in ("gzip", "gzip, br;q=0", "gzip, brrr"):
+        sent = await visitor.get("/static/app.css", headers={"Accept-Encoding": accepted})
+        assert sent.headers["Content-Encoding"] == "gzip"
     for name in (
         "../app.py",
         "..%2f..%2fsettings.py",
         "src/package.json",
+        f"packed/{assets.find('app.css').version}.br",
         "vendor/README.md",
         "%2e%2e/errors.py",
         "/etc/passwd",

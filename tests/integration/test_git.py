@@ -390,6 +390,21 @@ async def test_a_mirror_can_be_forgotten(origin: Origin, local: Repository, mirr
         await mirrors.tree(local, sha)
 
 
+async def test_mirrors_of_what_was_only_looked_at_go_when_they_are_old(
+    tmp_path: Path, local: Repository, origin: Origin, mirrors: GitMirrors
+) -> None:
+    sha, other = origin.commit(FILES), Origin.make(tmp_path / "looked-at.git")
+    other.commit(FILES)
+    seen = Repository(str(other.path), local=True)
+    await mirrors.fetch(local, "main")
+    await mirrors.fetch(seen, "main")
+    assert await mirrors.forget_others([local], unused_for=60) == 0
+    assert await mirrors.forget_others([local], unused_for=-1) == 1
+    assert len(list(mirrors.folder.glob("*/HEAD"))) == 1
+    assert (await mirrors.fetch(local, sha)).sha == sha
+    assert (await mirrors.fetch(seen, "main")).message == "Change it"
+
+
 async def test_a_large_tree_takes_few_processes(
     origin: Origin, local: Repository, mirrors: GitMirrors, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

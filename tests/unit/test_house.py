@@ -12,6 +12,7 @@ from devpush.deploy import plan
 from devpush.jobs import schedule
 from devpush.models.deployment import NEXT, State
 from devpush.settings import ROOT, Settings
+from devpush.web.assets import FOLDER, PACKED_FOLDER, Assets
 
 SOURCES = sorted(path for path in (ROOT / "devpush").rglob("*.py") if "migrations" not in path.parts)
 # Mails style themselves inline, as mail programs want it; they hold no script and are no pages of ours.
@@ -85,3 +86,13 @@ def test_runners_are_complete() -> None:
 
 def test_the_firewall_is_about_the_addresses_that_apps_get() -> None:
     assert f"APPS={plan.POOL} " in (ROOT / "provision/lib.sh").read_text()
+
+
+def test_what_browsers_load_was_packed_as_it_is_now() -> None:
+    """Otherwise static/src needs another `npm run build`."""
+    assets = Assets().all.items()
+    large = {name for name, asset in assets if name.endswith((".js", ".css")) and len(asset.body) > 2_000}
+    packed = {name for name, asset in assets if asset.smallest}
+    assert len(large) >= 5
+    assert large <= packed
+    assert len(packed) == len(list((FOLDER / PACKED_FOLDER).iterdir())), "the others are of earlier versions"
