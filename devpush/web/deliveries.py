@@ -9,6 +9,7 @@ from devpush.deploy import push
 from devpush.errors import NotFound, Refused
 from devpush.models import Delivery
 from devpush.models.reading import Page, plain
+from devpush.web import webhooks
 from devpush.web.auth import allowed, may, me, this_project
 from devpush.web.forms import answer, flash, redirect_to, world
 from devpush.web.query import asked_number
@@ -40,6 +41,7 @@ async def index(project_slug: str) -> ResponseReturnValue:
         may_deploy=allowed("deploy"),
         may_change=allowed("change_project"),
         sources=SOURCES,
+        refused=webhooks.refused(this_project().id),
     )
 
 

@@ -12,6 +12,7 @@ import secrets
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from time import monotonic
 from typing import TypeAlias, TypeVar, cast
 from uuid import UUID
@@ -43,6 +44,8 @@ MOST_LARGE = 4
 LONG = 256 * 1024
 """Bytes from which a body is checked and understood in a thread, where it keeps nobody waiting."""
 DELIVERY = re.compile(r"[\x21-\x7e]{1,60}")
+MOST_REFUSED = 1_000
+"""Projects whose refused calls are remembered, in memory: strangers write no rows."""
 NOBODYS_SECRET = secrets.token_hex(32)
 
 
@@ -101,7 +104,10 @@ async def project(hook_id: UUID) -> Response:
     secret = decrypt(found[0]["hook_secret"].decode()) if found else NOBODYS_SECRET
     source = next((name for name, sender in SENDERS.items() if _first(sender.events)), "plain")
     async with _body() as body:
-        if not await _proved(SENDERS[source], body, secret) or not found:
+        proved = await _proved(SENDERS[source], body, secret)
+        if found:
+            _door().remember(found[0]["id"], proved)
+        if not proved or not found:
             return _refuse()
         id, event = found[0]["id"], _first(SENDERS[source].events)
         key = f"{id.hex}:{_delivery(source, body)}"
@@ -115,6 +121,11 @@ def _delivery(source: str, body: bytes) -> str:
         return secrets.token_hex(8)
     told = _first(SENDERS[source].deliveries).replace(":", "-")
     return f"{told if DELIVERY.fullmatch(told) else ''}:{hashlib.sha256(body).hexdigest()[:16]}"
+
+
+def refused(project_id: UUID) -> "Refused | None":
+    """The calls of a project's webhook that could not prove themselves since the last that could; for its page."""
+    return _door().refused.get(project_id)
 
 
 # Reading
@@ -256,6 +267,14 @@ class Book:
             fresh.discard((source, key))
 
 
+@dataclass(frozen=True)
+class Refused:
+    """The commonest mistake in setting up a webhook is its secret: whoever looks for what came in shall see it."""
+
+    count: int
+    last_at: datetime
+
+
 class Door:
     """One for each application."""
 
@@ -264,6 +283,7 @@ class Door:
         self.large = 0
         self.one_long = asyncio.Lock()
         self.book = Book()
+        self.refused: dict[UUID, Refused] = {}
         self._secret = ""
         self._good_until = 0.0
 
@@ -274,6 +294,15 @@ class Door:
             self._secret = app.webhook_secret if app else ""
             self._good_until = monotonic() + SECRET_KEPT if self._secret else 0.0
         return self._secret
+
+    def remember(self, project: UUID, proved: bool) -> None:
+        """How the last calls of a project's webhook went. One that proves itself makes the others good."""
+        before = self.refused.pop(project, None)
+        if proved:
+            return
+        self.refused[project] = Refused(before.count + 1 if before else 1, datetime.now(UTC))
+        if len(self.refused) > MOST_REFUSED:
+            self.refused.pop(next(iter(self.refused)))
 
 
 def _door() -> Door:

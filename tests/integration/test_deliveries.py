@@ -3,6 +3,7 @@
 import html
 import re
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 from quart import Quart
@@ -13,7 +14,7 @@ from devpush.models import Delivery, Deployment, Project
 from devpush.models.people import now
 from tests import cast
 from tests.fakes import FakeWorld
-from tests.hooks import sha
+from tests.hooks import Server, sha
 from tests.visitor import Answer, Visitor, dashboard
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("db")]
@@ -114,3 +115,20 @@ async def test_a27_what_others_wrote_is_text(app: Quart) -> None:
     page = await visitor.get(page_of(project))
     assert "<script>alert" not in page.text
     assert not {"\x1b", "\x07", "\u202e"} & set(page.text)
+
+
+async def test_a_webhook_with_a_wrong_secret_leaves_a_trace_until_it_is_right(app: Quart) -> None:
+    """The commonest mistake in setting one up; strangers who don't know the address leave none."""
+    visitor, project, server = await alice(app), await cast.project(hook_secret="right"), Server(app)
+    hook = f"/api/hooks/{project.hook_id}"
+
+    async def call(secret: str) -> int:
+        return (await server.send(hook, b"{}", {"X-Devpush-Token": secret})).status
+
+    assert [await call("wrong"), await call("")] == [401, 401]
+    page = words(await visitor.get(page_of(project)))
+    assert "2 calls of the webhook came with a wrong secret or none, the last just now" in page
+    assert "wrong secret" not in words(await visitor.get(page_of(await cast.project())))
+    assert await call("right") == 202
+    assert "wrong secret" not in words(await visitor.get(page_of(project)))
+    assert (await server.send(f"/api/hooks/{uuid4()}", b"{}", {"X-Devpush-Token": "wrong"})).status == 401
