@@ -135,9 +135,10 @@ async def _transferred(world: World, fact: Changed) -> Told:
     return told
 
 
-async def _revoked(_: World, fact: Revoked) -> Told:
+async def _revoked(world: World, fact: Revoked) -> Told:
     """The identity stays: it says who they are, not what we may do."""
-    await Identity.filter(provider=github.PROVIDER, subject=str(fact.account)).update(**github.token_facts(None))
+    theirs = Identity.filter(issuer=world.settings.github_url, subject=str(fact.account))
+    await theirs.update(**github.token_facts(None))
     return []
 
 

@@ -17,7 +17,8 @@ LOOK_EVERY = 2.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0
 log = logging.getLogger(__name__)
 
-# Teams take turns: a team's first waiting deployment comes before another team's second; running ones count.
+# Teams take turns: a team's first waiting deployment comes before another team's second; running ones count. Of one
+# branch in one environment only one is worked on: what comes meanwhile waits, and of that only the newest is left.
 NEXT_UP = """
     SELECT id FROM (
         SELECT d.id, d.number, (d.state <> 'queued') AS interrupted,
@@ -26,6 +27,9 @@ NEXT_UP = """
                   WHERE q.team_id = p.team_id AND r.id = ANY($1::uuid[])) AS turn
         FROM deployment d JOIN project p ON p.id = d.project_id
         WHERE d.state IN ('queued', 'building', 'starting', 'routing') AND d.id <> ALL($1::uuid[])
+            AND NOT (d.state = 'queued' AND EXISTS (SELECT FROM deployment o WHERE o.project_id = d.project_id
+                AND o.environment_id = d.environment_id AND o.branch = d.branch
+                AND o.state IN ('building', 'starting', 'routing')))
     ) waiting
     ORDER BY interrupted DESC, turn, number LIMIT $2
 """

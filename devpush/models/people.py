@@ -218,13 +218,15 @@ class SignInLink(Model):
 
 
 class Identity(Model):
-    """A way to sign in besides the mailbox: an account elsewhere, known by provider and subject, not by address."""
+    """A way to sign in besides the mailbox: an account elsewhere, known by issuer and subject, not by address."""
 
     id = fields.UUIDField(primary_key=True, default=uuid4)
     user: fields.ForeignKeyRelation[User] = fields.ForeignKeyField("models.User", related_name="identities")
     user_id: UUID
     provider = fields.CharField(max_length=20)
     """github or google."""
+    issuer = fields.CharField(max_length=255)
+    """Which GitHub, which OpenID provider: an id there says nothing elsewhere."""
     subject = fields.CharField(max_length=255)
     """The account's lasting id there."""
     login = fields.CharField(max_length=255, default="")
@@ -241,7 +243,7 @@ class Identity(Model):
 
     class Meta:
         table = "identity"
-        unique_together = (("provider", "subject"), ("user", "provider"))
+        unique_together = (("issuer", "subject"), ("user", "provider"))
 
 
 class OAuthAttempt(Model):

@@ -1,4 +1,4 @@
-"""Whose account here an account elsewhere opens: known by provider and subject, never by an address."""
+"""Whose account here an account elsewhere opens: known by issuer and subject, never by an address."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,6 +23,8 @@ class Account:
     """Somebody's account at a provider, as the provider vouches for it."""
 
     provider: str
+    issuer: str
+    """Which GitHub, which OpenID provider."""
     subject: str
     login: str
     """What it is called there, for people."""
@@ -31,6 +33,11 @@ class Account:
     name: str = ""
     username: str = ""
     token: Token | None = None
+
+    @property
+    def key(self) -> dict[str, Any]:
+        """What it is known by."""
+        return {"provider": self.provider, "issuer": self.issuer, "subject": self.subject}
 
     @property
     def title(self) -> str:
@@ -48,8 +55,7 @@ class Account:
 
 async def find(account: Account) -> Identity | None:
     """With its user."""
-    known = Identity.filter(provider=account.provider, subject=account.subject)
-    return await known.select_related("user").first()
+    return await Identity.filter(**account.key).select_related("user").first()
 
 
 async def renew(identity: Identity, account: Account) -> None:
@@ -72,15 +78,17 @@ async def join(account: Account) -> User:
     try:
         async with in_transaction():
             if await User.exists(email=email):
+                if rival := await find(account):  # made meanwhile by the same person, who pressed twice
+                    return rival.user
                 raise Refused(
                     f"There is an account with the address {email} here already. Sign in to it the usual way, then "
                     f"connect {account.title} under Account → Sign-in methods."
                 )
             name = " ".join(plain(account.name).split())
             user = await User.join(email, name=name, username=account.username, alone=True)
-            await Identity.create(user=user, provider=account.provider, subject=account.subject, **account.facts())
+            await Identity.create(user=user, **account.key, **account.facts())
             return user
-    except IntegrityError:  # the same person, having pressed twice; or who came by mail meanwhile
+    except IntegrityError:  # likewise; or by who came by mail meanwhile
         rival = await find(account)
         if rival is None:
             raise Refused(MEANWHILE) from None
@@ -95,7 +103,7 @@ async def connect(user: User, account: Account) -> None:
     if known:
         raise Refused(f"This {account.title} account opens somebody else's account here. Nothing was changed.")
     try:
-        await Identity.create(user_id=user.id, provider=account.provider, subject=account.subject, **account.facts())
+        await Identity.create(user_id=user.id, **account.key, **account.facts())
     except IntegrityError:
         other = await Identity.get_or_none(user_id=user.id, provider=account.provider)
         if other is None:

@@ -120,10 +120,12 @@ async def _account(attempt: OAuthAttempt) -> Account:
         claims = await world().openid.claims(
             code=code, redirect_uri=back, verifier=attempt.verifier, nonce=attempt.nonce
         )
-        return Account("google", claims.subject, claims.email or claims.name, claims.email, claims.name)
+        issuer = world().settings.google_issuer
+        return Account("google", issuer, claims.subject, claims.email or claims.name, claims.email, claims.name)
     token = await world().github.exchange(await _app(), code=code, redirect_uri=back, verifier=attempt.verifier)
     user = await world().github.user(token)
-    return Account("github", str(user.id), user.login, user.email, user.name, user.login, token)
+    issuer = world().settings.github_url
+    return Account("github", issuer, str(user.id), user.login, user.email, user.name, user.login, token)
 
 
 def _why_no_code(attempt: OAuthAttempt) -> str:

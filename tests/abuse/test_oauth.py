@@ -87,6 +87,16 @@ async def test_a20_the_same_subject_of_another_provider_is_somebody_else(app: Qu
     assert await User.all().count() == 2
 
 
+async def test_a20_the_same_subject_at_another_issuer_is_somebody_else(app: Quart, world: FakeWorld) -> None:
+    """The operator moves to an Enterprise Server, or to another OpenID provider: ids begin anew there."""
+    await by_google(Visitor(app), world, Claims(GOOGLE, "1", "ada@example.com"))
+    world.settings = replace(world.settings, google_issuer="https://id.example.com")
+    mallory = Visitor(app)
+    await by_google(mallory, world, Claims("https://id.example.com", "1", "mallory@example.com"))
+    assert "mallory@example.com" in (await mallory.get("/account")).text
+    assert await User.all().count() == 2
+
+
 async def test_a20_an_account_made_in_the_same_moment_is_not_opened_either(
     app: Quart, world: FakeWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:

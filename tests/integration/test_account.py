@@ -63,12 +63,19 @@ async def ask_for(visitor: Visitor, address: str) -> Answer:
 async def with_github(user: User, **facts: Any) -> Identity:
     if not await GitHubApp.exists():
         await cast.github_app()
-    known: dict[str, Any] = {"provider": "github", "subject": "1", "login": "octo-alice", "access_token": "gho_1"}
-    return await Identity.create(**{"user": user, **known, **facts})
+    known: dict[str, Any] = {
+        "provider": "github",
+        "issuer": "https://github.com",
+        "subject": "1",
+        "login": "octo-alice",
+    }
+    return await Identity.create(**{"user": user, "access_token": "gho_1", **known, **facts})
 
 
 async def with_google(user: User) -> Identity:
-    return await Identity.create(user=user, provider="google", subject="2", email="alice@gmail.example")
+    return await Identity.create(
+        user=user, provider="google", issuer="https://accounts.google.com", subject="2", email="alice@gmail.example"
+    )
 
 
 # General

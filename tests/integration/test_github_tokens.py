@@ -173,6 +173,7 @@ async def identity(user: User, **facts: Any) -> Identity:
         **{
             "user": user,
             "provider": "github",
+            "issuer": "https://github.com",
             "subject": "1",
             "access_token": "ghu_old",
             "refresh_token": "ghr_old",

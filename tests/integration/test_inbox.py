@@ -434,7 +434,14 @@ async def test_other_changes_are_noted(world: FakeWorld, name: str, told: str) -
 async def test_what_a_user_took_back_is_forgotten(world: FakeWorld) -> None:
     alice, bob = await cast.alice(), await cast.bob()
     for user, subject in ((alice, "1"), (bob, "2")):
-        await Identity.create(user=user, provider="github", subject=subject, access_token="t", refresh_token="r")
+        await Identity.create(
+            user=user,
+            provider="github",
+            issuer="https://github.com",
+            subject=subject,
+            access_token="t",
+            refresh_token="r",
+        )
     await told(world, recorded("github/github_app_authorization.revoked"), event="github_app_authorization")
     gone, there = await Identity.get(user=alice), await Identity.get(user=bob)
     assert [gone.access_token, gone.refresh_token, there.access_token] == [None, None, "t"]

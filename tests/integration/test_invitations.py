@@ -249,7 +249,9 @@ async def test_the_bell_counts_and_its_menu_answers(app: Quart) -> None:
 
 async def test_invitations_of_every_address_of_mine_are_listed(app: Quart) -> None:
     carol = await cast.carol()
-    await Identity.create(user=carol, provider="github", subject="7", email="carol@work.example")
+    await Identity.create(
+        user=carol, provider="github", issuer="https://github.com", subject="7", email="carol@work.example"
+    )
     await invite(app, "carol@work.example")
     page = await (await visit(app, carol)).get("/invitations")
     assert "alice invites you as member" in page.words

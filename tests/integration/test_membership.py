@@ -135,7 +135,9 @@ async def test_whoever_owns_the_address_joins_once(world: FakeWorld) -> None:
 
 async def test_an_account_elsewhere_with_that_address_will_do(world: FakeWorld) -> None:
     team, carol = await teams(), await cast.carol()
-    await Identity.create(user=carol, provider="github", subject="1", email="Carol@Work.example")
+    await Identity.create(
+        user=carol, provider="github", issuer="https://github.com", subject="1", email="Carol@Work.example"
+    )
     invited = await membership.invite(world, team, "carol@work.example", Role.member, by=await cast.alice())
     assert [waiting.id for waiting in await membership.waiting_for(carol)] == [invited.invitation.id]
     assert await membership.count_waiting(carol.id) == 1
@@ -158,7 +160,7 @@ async def test_an_invitation_accepted_twice_at_once_works_once(world: FakeWorld)
     """Also by two users, each with the address on an account elsewhere."""
     team, carol, eve = await teams(), await cast.carol(), await User.with_email("eve@example.com")
     for user, provider in ((carol, "github"), (eve, "google")):
-        await Identity.create(user=user, provider=provider, subject="1", email="shared@example.com")
+        await Identity.create(user=user, provider=provider, issuer=provider, subject="1", email="shared@example.com")
     for _ in range(5):
         invited = await membership.invite(world, team, "shared@example.com", Role.member, by=await cast.alice())
         came = await together(*(membership.accept(world, user, invited.invitation.id) for user in (carol, eve, carol)))
@@ -214,7 +216,9 @@ async def test_sent_again_only_the_newer_link_is_good(world: FakeWorld) -> None:
 
 async def test_who_is_in_the_team_is_not_invited(world: FakeWorld) -> None:
     team, alice, bob = await teams(), await cast.alice(), await cast.bob()
-    await Identity.create(user=bob, provider="github", subject="1", email="bob@work.example")
+    await Identity.create(
+        user=bob, provider="github", issuer="https://github.com", subject="1", email="bob@work.example"
+    )
     for address in ("bob@example.com", "BOB@work.example", "alice@example.com"):
         with pytest.raises(Refused, match="in this team already"):
             await membership.invite(world, team, address, Role.member, by=alice)

@@ -211,7 +211,14 @@ async def test_the_app_is_forgotten_when_its_name_is_typed(olga: Visitor, world:
     await github.keep_app(MADE)
     user = await cast.alice()
     await GitHubInstallation.create(id=1, account_id=2, account_login="acme")
-    await Identity.create(user=user, provider="github", subject="1", access_token="ghu_1", refresh_token="ghr_1")
+    await Identity.create(
+        user=user,
+        provider="github",
+        issuer="https://github.com",
+        subject="1",
+        access_token="ghu_1",
+        refresh_token="ghr_1",
+    )
     await cast.project(github_repo_id=22, github_installation_id=1)
     assert "1 project from GitHub" in (await olga.get("/operator")).text
     refused = await olga.post("/operator/github/removal", {"confirmation": "something"})

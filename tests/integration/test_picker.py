@@ -83,7 +83,9 @@ def with_app(settings: Settings) -> Settings:
 
 
 async def connect(user: User, token: Token, login: str) -> None:
-    await Identity.create(user=user, provider="github", subject=login, login=login, access_token=token.value)
+    await Identity.create(
+        user=user, provider="github", issuer="https://github.com", subject=login, login=login, access_token=token.value
+    )
 
 
 def listed(answer: Answer) -> list[str]:

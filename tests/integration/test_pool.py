@@ -149,3 +149,31 @@ async def test_a_mistake_of_ours_ends_the_deployment_with_words(
         done = await finished(queued)
     assert done.state == State.failed
     assert "wrong on our side" in done.reason
+
+
+async def test_of_one_branch_one_is_worked_on_and_of_those_that_wait_the_newest_is_left(world: FakeWorld) -> None:
+    project, other = await shop(world, build="make"), await shop(world)
+    built = asyncio.Event()
+    real = world.containers.commit
+
+    async def slow(*args: object, **kwargs: object) -> object:
+        await built.wait()
+        return await real(*args, **kwargs)  # type: ignore[arg-type]
+
+    world.containers.commit = slow  # type: ignore[method-assign,assignment]
+    async with running(world, limit=4) as pool:
+        first = await push.deploy_branch(world, project, "main", by=None, trigger="push")
+        while not pool.tasks:
+            await asyncio.sleep(0.01)
+        burst = []
+        for number in range(5):
+            world.git.commit(project.repo_url, {"main.py": f"{number}"})
+            burst.append(await push.deploy_branch(world, project, "main", by=None, trigger="push"))
+        elsewhere = await push.deploy_branch(world, other, "main", by=None)
+        while len(pool.tasks) < 2:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)  # time for a third
+        assert set(pool.tasks) == {first.id, elsewhere.id}
+        built.set()
+        states = [(await finished(one)).state for one in [first, *burst, elsewhere]]
+    assert states == [State.succeeded, *[State.skipped] * 4, State.succeeded, State.succeeded]

@@ -37,7 +37,9 @@ async def project(world: FakeWorld) -> Project:
     """Alice's, connected by our GitHub App, and she signs in with GitHub."""
     await cast.github_app()
     token = world.github.have_user("alice")
-    await Identity.create(user=await cast.alice(), provider="github", subject="1", access_token=token.value)
+    await Identity.create(
+        user=await cast.alice(), provider="github", issuer="https://github.com", subject="1", access_token=token.value
+    )
     installation = world.github.have_installation("alice")
     repository = world.github.have_repository("alice/shop", installation, pushers=["alice"], files={"main.py": "1"})
     project = await cast.project(

@@ -201,7 +201,9 @@ async def test_a_user_goes_with_the_teams_in_which_they_are_alone(world: FakeWor
     mine, ours = await full_project(world, bob), await full_project(world, alice)
     await Project.filter(id=ours.id).update(created_by_id=bob.id)
     await Session.begin(bob, ip="", user_agent="")
-    await Identity.create(user=bob, provider="github", subject="1", email="bob@work.example")
+    await Identity.create(
+        user=bob, provider="github", issuer="https://github.com", subject="1", email="bob@work.example"
+    )
     await EmailChange.create(user=bob, email="b@example.com", token_hash="x", expires_at=now())
     link = await SignInLink.make("bob@example.com")
     picture = _picture(world, "user", bob.id)
@@ -215,7 +217,7 @@ async def test_a_user_goes_with_the_teams_in_which_they_are_alone(world: FakeWor
 
     newcomer = await User.with_email("bob@example.com")
     assert newcomer.id != bob.id, "whoever has the address now is somebody new, at once"
-    await Identity.create(user=newcomer, provider="github", subject="1")
+    await Identity.create(user=newcomer, provider="github", issuer="https://github.com", subject="1")
 
     await teardown.work(world)
     assert not await User.exists(id=bob.id)

@@ -79,6 +79,7 @@ COMMENT ON TABLE "email_change" IS 'A new address that isn''t proved yet; a user
         CREATE TABLE IF NOT EXISTS "identity" (
     "id" UUID NOT NULL PRIMARY KEY,
     "provider" VARCHAR(20) NOT NULL,
+    "issuer" VARCHAR(255) NOT NULL,
     "subject" VARCHAR(255) NOT NULL,
     "login" VARCHAR(255) NOT NULL,
     "email" VARCHAR(320) NOT NULL,
@@ -88,10 +89,10 @@ COMMENT ON TABLE "email_change" IS 'A new address that isn''t proved yet; a user
     "created_at" TIMESTAMPTZ NOT NULL,
     "used_at" TIMESTAMPTZ NOT NULL,
     "user_id" UUID NOT NULL REFERENCES "user" ("id") ON DELETE CASCADE,
-    CONSTRAINT "uid_identity_provide_682363" UNIQUE ("provider", "subject"),
+    CONSTRAINT "uid_identity_issuer_187ef1" UNIQUE ("issuer", "subject"),
     CONSTRAINT "uid_identity_user_id_d13397" UNIQUE ("user_id", "provider")
 );
-COMMENT ON TABLE "identity" IS 'A way to sign in besides the mailbox: an account elsewhere, known by provider and subject, not by address.';
+COMMENT ON TABLE "identity" IS 'A way to sign in besides the mailbox: an account elsewhere, known by issuer and subject, not by address.';
         CREATE TABLE IF NOT EXISTS "invitation" (
     "id" UUID NOT NULL PRIMARY KEY,
     "email" VARCHAR(320) NOT NULL,
@@ -128,19 +129,18 @@ COMMENT ON TABLE "oauth_attempt" IS 'A visit to a provider that has begun: used 
     "deployment_id" UUID NOT NULL PRIMARY KEY REFERENCES "deployment" ("id") ON DELETE CASCADE
 );
 COMMENT ON TABLE "report" IS 'What GitHub was told of a deployment. It is behind as long as `reported` isn''t the deployment''s state.';
-        ALTER TABLE "project" ADD "repo_key" BYTEA;
-        ALTER TABLE "project" ADD "watch_paths" JSONB NOT NULL DEFAULT '[]';
-        ALTER TABLE "project" ADD "repo_public_key" TEXT NOT NULL DEFAULT '';
-        ALTER TABLE "project" ADD "hook_secret" BYTEA;
         ALTER TABLE "project" ADD "repo_trouble" TEXT NOT NULL DEFAULT '';
-        ALTER TABLE "project" ADD "hook_id" UUID NOT NULL UNIQUE DEFAULT gen_random_uuid();
         ALTER TABLE "project" ADD "github_installation_id" BIGINT;
+        ALTER TABLE "project" ADD "watch_paths" JSONB NOT NULL DEFAULT '[]';
+        ALTER TABLE "project" ADD "hook_id" UUID NOT NULL UNIQUE DEFAULT gen_random_uuid();
         ALTER TABLE "project" ADD "avatar" VARCHAR(16);
         ALTER TABLE "project" ADD "polled" BOOL NOT NULL DEFAULT True;
+        ALTER TABLE "project" ADD "hook_secret" BYTEA;
+        ALTER TABLE "project" ADD "repo_public_key" TEXT NOT NULL DEFAULT '';
+        ALTER TABLE "project" ADD "repo_key" BYTEA;
         ALTER TABLE "project" ADD "github_repo_id" BIGINT;
         ALTER TABLE "team" ADD "avatar" VARCHAR(16);
         ALTER TABLE "team" ADD "removing_at" TIMESTAMPTZ;
-        ALTER TABLE "user" ADD "avatar" VARCHAR(16);
         ALTER TABLE "user" ADD "username" VARCHAR(40);
         UPDATE "user" SET username = coalesce(nullif(trim(BOTH '-' FROM left(
             regexp_replace(lower(split_part(email, '@', 1)), '[^a-z0-9]+', '-', 'g'), 31)), ''), 'user')
@@ -153,43 +153,43 @@ COMMENT ON TABLE "report" IS 'What GitHub was told of a deployment. It is behind
         CREATE INDEX receipt_unhandled ON receipt (id) WHERE handled_at IS NULL;
         CREATE INDEX invitation_for ON invitation (email);
         CREATE INDEX report_open ON report (next_at) WHERE reported IN ('', 'queued', 'in_progress', 'live');
+        ALTER TABLE "user" ADD "avatar" VARCHAR(16);
         ALTER TABLE "user" ADD "removing_at" TIMESTAMPTZ;
-        CREATE INDEX IF NOT EXISTS "idx_project_github__37ad5b" ON "project" ("github_installation_id");
         CREATE INDEX IF NOT EXISTS "idx_project_github__a72b95" ON "project" ("github_repo_id");
-    """
+        CREATE INDEX IF NOT EXISTS "idx_project_github__37ad5b" ON "project" ("github_installation_id");"""
 
 
 async def downgrade(db: BaseDBAsyncClient) -> str:
     return """
         DROP INDEX IF EXISTS "uid_project_hook_id_3ff34e";
-        DROP INDEX IF EXISTS "idx_project_github__a72b95";
         DROP INDEX IF EXISTS "idx_project_github__37ad5b";
+        DROP INDEX IF EXISTS "idx_project_github__a72b95";
         DROP INDEX IF EXISTS "uid_user_usernam_9987ab";
         ALTER TABLE "team" DROP COLUMN "avatar";
         ALTER TABLE "team" DROP COLUMN "removing_at";
-        ALTER TABLE "user" DROP COLUMN "avatar";
         ALTER TABLE "user" DROP COLUMN "username";
+        ALTER TABLE "user" DROP COLUMN "avatar";
         ALTER TABLE "user" DROP COLUMN "removing_at";
-        ALTER TABLE "project" DROP COLUMN "repo_key";
-        ALTER TABLE "project" DROP COLUMN "watch_paths";
-        ALTER TABLE "project" DROP COLUMN "repo_public_key";
-        ALTER TABLE "project" DROP COLUMN "hook_secret";
         ALTER TABLE "project" DROP COLUMN "repo_trouble";
-        ALTER TABLE "project" DROP COLUMN "hook_id";
         ALTER TABLE "project" DROP COLUMN "github_installation_id";
+        ALTER TABLE "project" DROP COLUMN "watch_paths";
+        ALTER TABLE "project" DROP COLUMN "hook_id";
         ALTER TABLE "project" DROP COLUMN "avatar";
         ALTER TABLE "project" DROP COLUMN "polled";
+        ALTER TABLE "project" DROP COLUMN "hook_secret";
+        ALTER TABLE "project" DROP COLUMN "repo_public_key";
+        ALTER TABLE "project" DROP COLUMN "repo_key";
         ALTER TABLE "project" DROP COLUMN "github_repo_id";
-        DROP TABLE IF EXISTS "identity";
-        DROP TABLE IF EXISTS "github_app";
+        DROP TABLE IF EXISTS "oauth_attempt";
         DROP TABLE IF EXISTS "report";
         DROP TABLE IF EXISTS "github_token";
-        DROP TABLE IF EXISTS "oauth_attempt";
+        DROP TABLE IF EXISTS "github_installation";
+        DROP TABLE IF EXISTS "github_app";
         DROP TABLE IF EXISTS "receipt";
-        DROP TABLE IF EXISTS "delivery";
         DROP TABLE IF EXISTS "email_change";
         DROP TABLE IF EXISTS "invitation";
-        DROP TABLE IF EXISTS "github_installation";"""
+        DROP TABLE IF EXISTS "identity";
+        DROP TABLE IF EXISTS "delivery";"""
 
 
 MODELS_STATE = (
@@ -249,63 +249,63 @@ MODELS_STATE = (
     "FcGDwQGzjEgoBlqjrIJSxFmurNEzCHtoUchzZ2usBwgEnwlP1FLGMRTAmZCLIbm7qLMKw4"
     "eatAr3PGhM5BHV/cqvhiQT9JmE95Ya28r+804vNDQoeMBBRU1uvPmYwW5OokZySiBMCS3K"
     "bONlRWz26JxnU1gdhF7pNI3YrOlepaKNmqQrGIpfFEtR7goClThsAIOvQKThADg8wR+Xqe"
-    "5CXp7eCS5WR1wSPFD7N4GVYLggrZXENyvBELI+wCDFkQDD2NXCesICEqMLH9ByhK+uLX4G"
-    "qZfwl/p+cw5zFqoNW1VqlryY6rqiYkZZT4kDWdVxPOCBlVLBZREeImmFNpjnoH3PQ+78K6"
-    "D8VutoRvI6Vu6DeafmOHa5gVWUkVNneSNC5s+EA/erN10MuJPkP4/IJJ61toInntDmmbma"
-    "bdIdXWerXcIZlSQOt0eUJM9/ee9XdLSj+1d+leP0FWXNCpqfLrLYW05qJO2yMLV8Q8Vo92"
-    "lA9zHMyQk3KeRjlyB+DKpacmwDLsRwcwEo6OGdoNYMkYvUfIYhsZu/eejB+hDahFgjAUpe"
-    "c1cIeaAylLdrquMeWjRXU731YwGt8WmoxvX63g8h7h03A8g+NHOfsnJaYE2aSD7rVq1Go/"
-    "FV4gt+TDE51d8dlJtVv50bnCLgEGcKFhdXmQznJGuJOHLLHvMQrdPDw/myVs86gczL4IY8"
-    "iidFieNyOb5nQAd8EEjk36aZiw4oA2XJBHKIgS2tpdhX4pdlt20qcite+pVb6nfSCUt6Yb"
-    "NEIp28QsCAC6xJ6VM0/StGggu0Xy3oLWSDqUPJA6B/7fO2xMLETVXf7njjm52Un+J7s4VY"
-    "obqhI2VBw1pOvZ7yQ2S6t0z0WlS/nZWfr6GnkcsZj2WbTZZ6EjCJ9FN3PDZp29sHOCeiPc"
-    "jPZBzSFJTBMi2h1Q7g4Ijc0N3QGD4DL7CelKd0BiQK3eTjie0dvzs7Rz5q/ENbf4Se/E2i"
-    "TldeObdgK66yYy+oqprtgwXElzFeNaShBxV57mh1rFD2n2om3shTari3FX16zWWmOtSriO"
-    "ydFK+K6VRSklXIc57XGYU7/nubOe60Jr7nYE6nfqfKkSTuhHYjY0Ek0rJEgukINcwF3AUZ"
-    "4hLxnO9rsewalHdR0WXQq8eZhsODZMk717lyU0MgfxyCZLJ5SjMgYWViRv+mZ6N+4WrPxl"
-    "9gJdgFwo7VtLS2nf2krfWjBDpIHOyinoxK8fbJ2fu4X83Lln06VGqlRKQkRDXAFiTALdsC"
-    "rAkYByyaP1LxILaCN6McEiURb3m5RSAGTJoF8Mv0ol5IftFUAqO9cPq832w7L5fpib8dpZ"
-    "v85QbRM3WMlZvzM2q51uun1OMGsnovtKvIR7Xgo4l8R2mMV0S2L3zXqdnhnSIvaB8k2j/m"
-    "RVm4KSo6yAJ0M2eSxbovFPTXrslvTY6c5gLSI66q8NrjcFa3arKr68eLZUCkhSRkGcjw9P"
-    "qySJsmYlyvjpWyHUJhkbArAvCDGhgUvwjgQziI+oZFOQR0e2bCr2+9cp1fviKlNn9/bLzc"
-    "UlHescf9oI+dpGvvyuP1SpciK7juQE1bM5m6hPxmFbq/5TUu4ZFn/iAEjvd5eUeq6gzb2R"
-    "icZi7AbwaxlyaVEFZngZqXH52yC1qIbz+OVN77dXKU7jun/7IWyemPfvrvsXmQ7I2Cj5z1"
-    "pJnfm87Fpl5ls2gndTZb7ALlynP+oq/6/7Jfqs2cQbiaJoV6xOCTm9NEkvTXwjUzn6IyGi"
-    "OZBVEZRrbzJbxw6z6ywuCZAncDH3nNlBQAUGLN/B96ZhjSbGD7tAXrgNMjFNKFrFy4zFWG"
-    "iLhmI4ovfWTlwa7ng2nBvuzMnj/e/P/Vsx2BmxrJsMjV3wP2Aip7H9chKDeuQh06Vf7wN2"
-    "v10MYQZT+TKeXbEzqwy7QHYZNxaGa0hF3sQSKlhEGQqwSi7JUXEyyVEum2ROsRet4GWRTa"
-    "GEAlpJ0/S17WEsFzgWSyhIrTYAMCHucILkIE7IKDeGXx8dV8CYtioEmZ9LoxwYhTImTEJE"
-    "AYy3bb2wj7lA8yuGOxLQYEuDTb9o9CXmJpFiENNSGnZp2On6YAs0j2LEIwENtjTYdKSybb"
-    "Lx+Ine04RSVo5IVps6tZs6M2iYrm9NymgzGbEtzo1/7rFGM557w7884hp5qAsZ8pSMSnvi"
-    "Hh+dvjl9e3J2GpHh0ZEyDjxPo1jQIvbT0BpJoJqS0aiK9hD2RljORo8lauFAWhRhdlQlNO"
-    "eoODDnSBCWY5EFfYA1guQzorpwYZuD5HXdlOIppm7dFG8+WbPX05K619vS64LJHjx9fq5L"
-    "V6/MCerkGF29cnu5RrpwTpVkI6nCOfGMrgFYtZO4coufdPXKhN/WRIYjopkuAsEff/4E4+"
-    "26xHD32EUUGsgZRs5ELP17U5De+9d5UhcnxrFbkMlsCFR4IVWhgniBbIJrwOoyvpKqYC0M"
-    "G7Hn3xCpX4LLqARTkym5n+AYInEZtPBUtywl1040qlD7bAlHLOAQGA7bxWpMbwgQ7oKljV"
-    "wXYjCCD1QHYKeQAwzsLKENJ+e8CNmS2I9gTCxITzy40Gav7kQlyojNCpuRB/4PNHFEpdC2"
-    "em9hZWWHeLavz7Ach41KK5eFjlcNEw+Ujs2CZRUJEi/JJo46rTLdG0koGDNUfx0kYapQMb"
-    "pbTw/aHpneREYxXARKQ1V8IwEFET6rAvBZMb5nOXgf6AdPynsfCbTDZc9uq4zLPsgckCTE"
-    "0lKaYcxEfPvFbQVjvFD/SIpsz4N82KwWUpv7mGvMi7V8IBlR7QRpixOkiutrZuCJuVa3py"
-    "W1W7s9ni6/l3MehN1U1/oE58QusOT5mW65IR+1WWnH/8oKgX9A7k/eiO9E7RJzwgxgA8Ts"
-    "4AG44pb0CM7osGJGt0nwlP29928FJ/f0PH7hcrs5FnzhAF5/Om/Cb++2G9Q1j68oqYbkBL"
-    "eb9NpSRaTYLg8T5NfMq9ep9Bun0rPJJGNZJmUUiBlvmhfRmnfNmjerV7yG+pUQU1Dj3nfl"
-    "K113ZQHx0Jvne7g4iyUpo8CitI1Elo30XZGmlO+vPoYDQv9XMRBkM19yG5SjldEgOfWwQm"
-    "HfjcyJz9Bx/HfJ2RPhqVKDwkk0quAZTG0yRBV4B00xnACEv+OK+piQRwTBjKr8DlX4eW06"
-    "pvsvZ2g8AwSbT7wZ20iFSVOlXWBANHYXvQ9Sy40F3pPS2/OkpZQrD1z/rhtI8Okthhep8t"
-    "HNVFWoUsjztLiO52mujCcv505XaTlHXlpKOZhPKu3RcVKyRcdJfocOnZVSjL661DzbAHGd"
-    "lBRH5f7ek/6tZBjqjXeeRTfrbaTV2XmnpZDu69Y7n2kfXeFrhB87IoM+PtsttelpuyHCQz"
-    "NsWcGwZ219e5tJOyxqlu1jeM62G7YMRKEmth9HO2fjgdgvnC6Y076gQwMwKVZm5gAwzYNv"
-    "T8yNshfOSlN/a/fVxn8L1q2uNv53bfxDNqtkEI4EFIw0PankDzwpcQie5D2C4UqVB7m0Bn"
-    "FSTG9XI1GGWLMBxaNdXTZAG4vrTLs29XJVY3H3pE/LYon2vX9bEonJCz4IzKywEESxgRVW"
-    "nGh0e1NtjuzUHNHbk+rtSfc0mVBv/9Ds9g+6+KG6uok2LKtNMbUMSwmNNLm/wwK5vNDJht"
-    "VQrqIL7eFIqFQ2xoLWCNobwnTDL6IqREF+84YYffSvohJITZqA3MspMAFD72exCRi6WbUJ"
-    "qK4JuGtXSYuMwEYcJetsMV//7vItQvk5mtpbikPVhvYeGtrIGa7pTM1Ian+qhD9V0xua3t"
-    "D0xrOnN3ZTQrid873cdEcT+m7I3bgo9ZV/HWWLUicIs6EjTJNqjDXbx2EVkGYzNNfEWQlM"
-    "hC53s2FxGQ4ZpPo9eq2efylFR9W2ecZ9xChIit8Qo0T+vSrzToqLzRBpw/HMwFMBGxFiGl"
-    "aTqFBon13vXXQ5RUagJHcd1dAX8NfJ+vrFHPYi2Wp1jggGia0SQCj8HbhPHL7nTwksapg7"
-    "wKC//ILrliD1Y+PLaf685fy5LhkeMmOVkuCPSpLgj/JJ8AvD9ASr6WdIrfOCKkqRiBIYl7"
-    "Fhvw8uezpN4JnSHXorS5V7XcBtlu3pJJlpnpfUpeZbVb6/bbOokST+eWxeb5jHr15AUDeT"
-    "yp8eWav3toTpXdo2xFduz7d2LggrIc4vim0qmtCDNhrPOgIzODjTLTOCjbhNa0K5nsueYR"
-    "vWDC62PBfQDqm3qtZnQkQJ6yhT9/p1lXJ3tFVx5evXuYJ3bFJJIBw0VxDdRux7ekdX+I0q"
-    "3rUqIbL9fat2o2PVtkPVTpNSv/0/e6Mj3Q=="
+    "5CXp7eCS5WR1wSPFD7N4GaoQedDm+pHjjVgQYRdg4rJTQeUIUWGJ7d1YrI1xWa6E+aL+vs"
+    "5hhiOrb4HYPkpaOWuVchb1i4RSkJRR4rPVdBZNPDeqQhxLqAhwEyxpuOrIKLexiEa5GsrS"
+    "rP8O2P593td2H8oHbQnfRooHUe2HajHDNQy1rKQK22VJmms2fKCKxWwd9HKizxA+vwTV+j"
+    "avSF47mNpm+GoHU7W1Xi0HU6a40jpdnhDT/b1n/d2SYlrtXbrXTzkWl8hqqqB9SyGtuUzW"
+    "9ujXFVGk1eNH5QNHBzPkpNzRUdbhAbhy6akJsAz70QGQFfR2Z7QbwJJxpY+QRYsy3vQ9GT"
+    "9CG1CLBGEoSnhs4A41h6aWUEw1JtG0qBLq2wpG49tCk/HtqxV86SN8Go5ncPwoZ/+kxJQg"
+    "m3Qag1aNWu35wwvklnx4orMrPjupdis/OlfYJcAALjSsLg97Ws4IW/0BWWLfFxc60njGO0"
+    "uB53FOmH0RxpDFPbHMeUY2zekA7oIJHJv00zBh5RZtuCCPUBB3tbW7Cj1/7LbspE9Fav9e"
+    "q/x7+0Aob003aIRStolZEFJ1iT0rZ56kadFAdovkvQWtkXRwfiB1Dvy/d9iYWIiqu/zPHQ"
+    "sfYCf5n+ziVCkSq0ogVnEclt4hYCfRblqley4qXcrPzgoCrJEZE4tpn0WbfRY6JvNZdDM3"
+    "bNbZXTwnqLcWzmgf1BySxDQhot0B5e6A0Njc0B0wCC6zn5CudAckBtTqDZrjGb09P0s7Z/"
+    "5KXHOLn/Tetk1SXje+aSegu24io6+Y6ooNw5U0VzGupQQRd+VpfqhV/JBmL9rGXmizuhh3"
+    "dc1qrTXWqoTrmBythO9aWZRSwnWY0x6HOfV7njvruS605m5HoH6nzpcq4YR+JGZDI9G0Qs"
+    "rpAjnIBdwFHKbm+UXY2Q7iIzj1qK7DokuBN+dZnq4DxoZpsnfvslRR5iAe2WTphHJUxsDC"
+    "Gu9N30zvb96Clb/MXqALkAulfWtpKe1bW+lbC2aINNBZOQWd+PWDrXOgt5ADPfdsutRIFZ"
+    "9JiGiIK0CMSaAbVgU4ElAuebT+RWIBbUQvJlgkyuJ+k1IKgCwZ9IvhV6mE/LC9Akhl5/ph"
+    "tdl+WDbfD3MzXjvr1xmqbeIGKznrd8ZmtdNNt88JZu1EdF+Jl3AXUQHnkthgtJhuSexnWq"
+    "/TM0NaxD5Qvg3Xn6wyVlDElZVEZcgmj2WLXv6pSY/dkh473WutRURH/dXW9TZrzW7+xZcX"
+    "z5ZKAUnKKIjz8eFplSRR1qxEGT99K4TaJGNDAPYFISY0cAnekWAG8RGVbAry6MiWTcV+/z"
+    "qlel9cZSoX3365ubikY53jTxshX9vIFzT2hypVTmTXkZygejZnE/XJOGxr1X9Kyj3D4k8c"
+    "AOkdBJNSzxW0uTcy0ViM3QB+LUMuLarADC8jNS5/G6QW1XAev7zp/fYqxWlc928/hM0T8/"
+    "7ddf8i0wEZGyX/WSup3J+XXatwf8tG8G7q9hfYhev0R10bKuh+iT5rNvFGoijaFatTQk4v"
+    "TdJLE98aVo7+SIhoDmRVBOXa2/bWsWfvOotLAuQJXMw9Z3YQUIEBy3fwvWlYo4nxwy6QF2"
+    "4sTUwTilbxMmMxFtqioRiO6L21E5eGO54N54Y7c/J4//tz/1YMdkYs6yZDYxf8D5jIaWwH"
+    "osSgHnnIdOnX+4DdbxdDmMFUvoxnV+zMKsMukF3GjYXhGlKRN7GEChZRhgKskktyVJxMcp"
+    "TLJplT7EUreFlkUyihgFbSNH1texjLBY7FEgpSqw0ATIg7nCA5iBMyyo3h10fHFTCmrQpB"
+    "5ucyG5T4RqGMCZMQUQDjbVsv7GMu0PyK4Y4ENNjSYNMvGn2JuUmkGMS0lIZdGna6PtgCza"
+    "MY8UhAgy0NNh2pbONxPH6i9zShlJUjktWmTu2mzgwaputbkzLaTEZsi3Pjn3us0Yzn3vAv"
+    "j7hGHupChjwlo9Iuw8dHp29O356cnUZkeHSkjAPP0ygWtIj9NLRGEqimZDSqol2ZvRGWs9"
+    "FjiVo4kBZFmB1VCc05Kg7MORKE5VhkQR9gjSD5jKguXNjmIHldN6V4iqlbN8WbT9bs9bSk"
+    "7vW29LpgsgdPn5/r0tUrc4I6OUZXr9xerpEunFMl2UiqcE48o2sAVu0krtziJ129MuG3NZ"
+    "HhiGimi0Dwx58/wXi7LjHcPXYRhQZyhpEzEUv/3hSk9/51ntTFiXHsFmQyGwIVXkhVqCBe"
+    "IJvgGrC6jK+kKlgLw0bs+TdE6pfgMirB1GRK7ic4hkhcBi081S1LybUTjSrUPlvCEQs4BI"
+    "bDdrEa0xsChLtgaSPXhRiM4APVAdgp5AADO0tow8k5L0K2JPYjGBML0hMPLrTZqztRiTJi"
+    "s8Jm5IH/A00cUSm0rd5bWFnZIZ7t6zMsx2Gj0sploeNVw8QDpWOzYFlFgsRLsomjTqtM90"
+    "YSCsYM1V8HSZgqVIzu1tODtkemN5FRDBeB0lAV30hAQYTPqgB8VozvWQ7eB/rBk/LeRwLt"
+    "cNmz2yrjsg8yByQJsbSUZhgzEd9+cVvBGC/UP5Ii2/MgHzarhdTmPuYa82ItH0hGVDtB2u"
+    "IEqeL6mhl4Yq7V7WlJ7dZuj6fL7+WcB2E31bU+wTmxCyx5fqZbbshHbVba8b+yQuAfkPuT"
+    "N+I7UbvEnDAD2AAxO3gArrglPYIzOqyY0W0SPGV/7/1bwck9PY9fuNxujgVfOIDXn86b8N"
+    "u77QZ1zeMrSqohOcHtJr22VBEptsvDBPk18+p1Kv3GqfRsMslYlkkZBWLGm+ZFtOZds+bN"
+    "6hWvoX4lxBTUuPdd+UrXXVlAPPTm+R4uzmJJyiiwKG0jkWUjfVekKeX7q4/hgND/VQwE2c"
+    "yX3AblaGU0SE49rFDYdyNz4jN0HP9dcvZEeKrUoHASjSp4BlObDFEF3kFTDCcA4e+4oj4m"
+    "5BFBMKMqv0MVfl6bjun+yxkazwDB5hNvxjZSYdJUaRcYEI3dRe+D1HJjgfek9PY8aSnlyg"
+    "PXv+sGEnx6i+FFqnx0M1UVqhTyPC2u43maK+PJy7nTVVrOkZeWUg7mk0p7dJyUbNFxkt+h"
+    "Q2elFKOvLjXPNkBcJyXFUbm/96R/KxmGeuOdZ9HNehtpdXbeaSmk+7r1zmfaR1f4GuHHjs"
+    "igj892S2162m6I8NAMW1Yw7Flb395m0g6LmmX7GJ6z7YYtA1Goie3H0c7ZeCD2C6cL5rQv"
+    "6NAATIqVmTkATPPg2xNzo+yFs9LU39p9tfHfgnWrq43/XRv/kM0qGYQjAQUjTU8q+QNPSh"
+    "yCJ3mPYLhS5UEurUGcFNPb1UiUIdZsQPFoV5cN0MbiOtOuTb1c1VjcPenTsliife/flkRi"
+    "8oIPAjMrLARRbGCFFSca3d5UmyM7NUf09qR6e9I9TSbU2z80u/2DLn6orm6iDctqU0wtw1"
+    "JCI03u77BALi90smE1lKvoQns4EiqVjbGgNYL2hjDd8IuoClGQ37whRh/9q6gEUpMmIPdy"
+    "CkzA0PtZbAKGblZtAqprAu7aVdIiI7ARR8k6W8zXv7t8i1B+jqb2luJQtaG9h4Y2coZrOl"
+    "MzktqfKuFP1fSGpjc0vfHs6Y3dlBBu53wvN93RhL4bcjcuSn3lX0fZotQJwmzoCNOkGmPN"
+    "9nFYBaTZDM01cVYCE6HL3WxYXIZDBql+j16r519K0VG1bZ5xHzEKkuI3xCiRf6/KvJPiYj"
+    "NE2nA8M/BUwEaEmIbVJCoU2mfXexddTpERKMldRzX0Bfx1sr5+MYe9SLZanSOCQWKrBBAK"
+    "fwfuE4fv+VMCixrmDjDoL7/guiVI/dj4cpo/bzl/rkuGh8xYpST4o5Ik+KN8EvzCMD3Bav"
+    "oZUuu8oIpSJKIExmVs2O+Dy55OE3imdIfeylLlXhdwm2V7Oklmmucldan5VpXvb9ssaiSJ"
+    "fx6b1xvm8asXENTNpPKnR9bqvS1hepe2DfGV2/OtnQvCSojzi2Kbiib0oI3Gs47ADA7OdM"
+    "uMYCNu05pQrueyZ9iGNYOLLc8FtEPqrar1mRBRwjrK1L1+XaXcHW1VXPn6da7gHZtUEggH"
+    "zRVEtxH7nt7RFX6jinetSohsf9+q3ehYte1QtdOk1G//DzUhjdM="
 )
