@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, Self
 from urllib.parse import quote, urlencode
 
+from authlib.oauth2.rfc6749.parameters import prepare_grant_uri
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
@@ -76,14 +77,17 @@ class GitHubApi:
     # signing in
 
     def authorize_url(self, app: App, *, redirect_uri: str, state: str, challenge: str, login: str = "") -> str:
-        asked = {
-            "client_id": app.client_id,
-            "redirect_uri": redirect_uri,
-            "state": state,
-            "code_challenge": challenge,
-            "code_challenge_method": "S256",
-        }
-        return f"{self._url}/login/oauth/authorize?" + urlencode(asked | ({"login": login} if login else {}))
+        url: str = prepare_grant_uri(
+            f"{self._url}/login/oauth/authorize",
+            app.client_id,
+            "code",
+            redirect_uri=redirect_uri,
+            state=state,
+            code_challenge=challenge,
+            code_challenge_method="S256",
+            login=login or None,
+        )
+        return url
 
     async def exchange(self, app: App, *, code: str, redirect_uri: str, verifier: str) -> Token:
         return await self._oauth(app, {"code": code, "redirect_uri": redirect_uri, "code_verifier": verifier})

@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from time import monotonic, time
 from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlsplit
 
 import aiohttp
+from authlib.oauth2.rfc6749.parameters import prepare_grant_uri
 from joserfc import jwt
 from joserfc.errors import InvalidKeyIdError, JoseError
 from joserfc.jwk import KeySet
@@ -63,19 +64,19 @@ class OpenIdProvider:
         await self._http.close()
 
     async def authorize_url(self, *, redirect_uri: str, state: str, nonce: str, challenge: str) -> str:
-        asked = {
-            "response_type": "code",
-            "client_id": self._settings.google_client_id,
-            "redirect_uri": redirect_uri,
-            "scope": SCOPE,
-            "state": state,
-            "nonce": nonce,
-            "code_challenge": challenge,
-            "code_challenge_method": "S256",
-            "prompt": "select_account",
-        }
-        page = (await self._discover()).authorize
-        return f"{page}{'&' if urlsplit(page).query else '?'}{urlencode(asked)}"
+        url: str = prepare_grant_uri(
+            (await self._discover()).authorize,
+            self._settings.google_client_id,
+            "code",
+            redirect_uri=redirect_uri,
+            scope=SCOPE,
+            state=state,
+            nonce=nonce,
+            code_challenge=challenge,
+            code_challenge_method="S256",
+            prompt="select_account",
+        )
+        return url
 
     async def claims(self, *, code: str, redirect_uri: str, verifier: str, nonce: str) -> Claims:
         where = await self._discover()

@@ -1,12 +1,11 @@
 """Visits to a provider: begun here, in one browser, and finished there by coming back with what we gave along."""
 
-import hashlib
 import re
 import secrets
-from base64 import urlsafe_b64encode
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from quart import Response, request
 
 from devpush.models import OAuthAttempt, User
@@ -33,7 +32,8 @@ class Start:
     @property
     def challenge(self) -> str:
         """PKCE's S256."""
-        return urlsafe_b64encode(hashlib.sha256(self.verifier.encode()).digest()).decode().rstrip("=")
+        challenge: str = create_s256_code_challenge(self.verifier)
+        return challenge
 
 
 async def begin(
