@@ -1,6 +1,7 @@
 """Opens every resource, takes up what was cut off, serves until told to stop or to drain."""
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -72,6 +73,8 @@ async def serve(settings: Settings) -> None:
         try:
             async with _working(world, pool, life):
                 await _announce(world)
+                gc.collect()
+                gc.freeze()  # what is here now stays: to look through it again and again delays requests
                 life.state = "ready"
                 await asyncio.wait({server, asyncio.create_task(life.stopping.wait())}, return_when="FIRST_COMPLETED")
                 life.state = "draining"

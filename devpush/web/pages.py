@@ -27,6 +27,7 @@ def environment(app_name: str, assets: Assets, urls: Map, folder: Path = FOLDER)
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,
+        cache_size=-1,  # all of them stay, so nobody needs to know which was used last
     )
     found.globals |= {"app_name": app_name, "asset": assets.url, "url_for": paths(urls)}
     filters = (ansi, plain, first_line, ago, exact, iso, lasted)
