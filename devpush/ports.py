@@ -4,7 +4,7 @@ Every call may raise `Unavailable` when the other side can't be reached now; wha
 Times are seconds unless said otherwise; every datetime is aware, in UTC.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,7 +17,8 @@ APP_PORT = 8000
 """Where every app listens inside its container."""
 
 Stream = Literal["out", "err", "system"]
-Source = Literal["build", "run"]
+Source = Literal["build", "run", "request"]
+"""A line of the build, of the running app, or of what Traefik let in to it."""
 T = TypeVar("T")
 OnOutput = Callable[[Stream, str], None]
 """Hears each line of output as it comes, without its line end."""
@@ -240,6 +241,20 @@ class Route:
     """Its id: every answer carries it in the header `X-Devpush-Deployment`."""
     upstream: str
     """http://address:port of the running container."""
+    certificate: bool = False
+    """A custom domain behind https: Traefik gets a certificate for this very host."""
+
+
+@dataclass(frozen=True)
+class Redirect:
+    """A hostname whose requests are sent elsewhere, path and query kept. Both hosts passed the hostname grammar."""
+
+    host: str
+    to: str
+    """https://host or http://host, without a path."""
+    status: int
+    """301, 302, 307 or 308."""
+    certificate: bool = False
 
 
 @dataclass(frozen=True)
@@ -248,6 +263,7 @@ class RouteTable:
 
     project: str
     routes: Sequence[Route]
+    redirects: Sequence[Redirect] = ()
 
 
 class Proxy(Protocol):
@@ -325,6 +341,10 @@ class Git(Protocol):
 
     async def read(self, repository: Repository, sha: str, path: str, *, limit: int = 1_000_000) -> bytes | None:
         """A regular file's bytes, from the mirror; None if there is no such file or it is larger."""
+
+    async def history(self, repository: Repository, old: str, new: str, *, limit: int = 50) -> Sequence[Commit]:
+        """The commits that `new` has and `old` hasn't, newest first, at most `limit`; only those after the fork if
+        `old` isn't among its ancestors. Raises DeployFailed as `fetch` does."""
 
     async def archive(self, repository: Repository, entries: Sequence[TreeEntry], to: Path) -> None:
         """Write these entries as a tar file: owner 1000:1000, the present time, safe paths only."""
@@ -508,6 +528,15 @@ class OpenId(Protocol):
 
 
 @dataclass(frozen=True)
+class Request:
+    """What is known of a request beside its line ("GET /path")."""
+
+    status: int
+    duration: float
+    """Milliseconds until its answer was complete."""
+
+
+@dataclass(frozen=True)
 class NewLine:
     """A line to be kept."""
 
@@ -518,6 +547,8 @@ class NewLine:
     stream: Stream
     text: str
     level: str | None = None
+    request: Request | None = None
+    """Of lines whose source is "request"."""
 
 
 @dataclass(frozen=True)
@@ -531,10 +562,11 @@ class LogLine:
     stream: Stream
     text: str
     level: str | None = None
+    request: Request | None = None
 
 
 class LogStore(Protocol):
-    """Where log lines last: PostgreSQL, later also Loki."""
+    """Where log lines last: PostgreSQL, or Loki where LOKI_URL is set."""
 
     async def append(self, lines: Sequence[NewLine], *, cursors: Mapping[str, str] | None = None) -> list[LogLine]:
         """Keep lines in order. `cursors` (container name → how far its output was read) are kept in the same
@@ -547,18 +579,21 @@ class LogStore(Protocol):
         self,
         project: str,
         *,
-        deployment: str | None = None,
+        deployments: Collection[str] | None = None,
         source: Source | None = None,
         text: str = "",
         level: str | None = None,
+        status: tuple[int, int] | None = None,
+        slower_than: float | None = None,
         after: int | None = None,
         before: int | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
         limit: int = 500,
     ) -> list[LogLine]:
-        """The newest `limit` lines that fit (with `after`: the oldest after that id), oldest first. `text` is found
-        exactly, letters in either case."""
+        """The newest `limit` lines that fit (with `after`: the oldest after that id), oldest first. `deployments`: only
+        theirs (None: all of the project's). `text` is found exactly, letters in either case. `status` (from, to, both
+        included) and `slower_than` (milliseconds) fit requests only. `since` ≤ at < `until`."""
 
     async def count(self, project: str, *, deployment: str, before: int) -> int:
         """How many lines of a deployment were kept before that one."""

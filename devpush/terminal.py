@@ -163,7 +163,7 @@ async def _follow(world: World, deployment: Deployment) -> int:
 async def _print_lines(world: World, deployment: Deployment, last: int) -> int:
     """Print what came after that line; which was the last one now."""
     project, id = str(deployment.project.id), str(deployment.id)
-    while lines := await world.logs.search(project, deployment=id, source="build", after=last, limit=1000):
+    while lines := await world.logs.search(project, deployments=[id], source="build", after=last, limit=1000):
         for line in lines:
             print(line.text, flush=True)
         last = lines[-1].id

@@ -1,7 +1,7 @@
 """Log lines in PostgreSQL, in the table log_line. Plain SQL: there are many of them."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from typing import Any, Self
 from uuid import UUID
@@ -80,10 +80,12 @@ class LogTable:
         self,
         project: str,
         *,
-        deployment: str | None = None,
+        deployments: Collection[str] | None = None,
         source: Source | None = None,
         text: str = "",
         level: str | None = None,
+        status: tuple[int, int] | None = None,
+        slower_than: float | None = None,
         after: int | None = None,
         before: int | None = None,
         since: datetime | None = None,
@@ -91,8 +93,9 @@ class LogTable:
         limit: int = 500,
     ) -> list[LogLine]:
         asked = _Question()
-        if not asked.add_id("project_id", project) or not asked.add_id("deployment_id", deployment):
+        if not asked.add_id("project_id", project):
             return []
+        asked.add("deployment_id = ANY({})", None if deployments is None else _ids(deployments))
         if "\0" in text or storable(text) != text:  # no line holds such text, and PostgreSQL can't be asked for it
             return []
         asked.add("source = {}", source)
@@ -182,6 +185,15 @@ def storable(text: str) -> str:
 
 def _quoted(text: str) -> str:
     return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+def _ids(texts: Collection[str]) -> list[UUID]:
+    """Those that can be ids at all."""
+    found = []
+    for text in texts:
+        with suppress(ValueError):
+            found.append(UUID(text))
+    return found
 
 
 def _clamped(id: int) -> int:

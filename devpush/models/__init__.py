@@ -2,6 +2,7 @@
 
 from devpush.models.delivery import Delivery, Receipt, Report
 from devpush.models.deployment import Deployment, State
+from devpush.models.domain import Domain, DomainState
 from devpush.models.github import GitHubApp, GitHubInstallation, GitHubToken
 from devpush.models.people import (
     EmailChange,
@@ -24,6 +25,8 @@ __all__ = [
     "AliasKind",
     "Delivery",
     "Deployment",
+    "Domain",
+    "DomainState",
     "EmailChange",
     "Environment",
     "GitHubApp",

@@ -66,6 +66,9 @@ class Deployment(Model):
     config: fields.Field[dict[str, Any]] = fields.JSONField(default=dict)
     variables = SecretField(default="{}")
     """JSON of the tenant's variables as they were when the deployment was made."""
+    commits: fields.Field[list[dict[str, str]] | None] = fields.JSONField(null=True)
+    """The commits since the one deployed there before, newest first: {"sha", "message" (its first line), "author", "at"
+    (ISO)}; null while nobody has asked Git."""
     state = fields.CharEnumField(State, default=State.queued, max_length=20)
     reason = fields.TextField(default="")
     holder = fields.UUIDField(null=True)
@@ -86,7 +89,14 @@ class Deployment(Model):
 
     class Meta:
         table = "deployment"
-        indexes = (("project", "number"), ("project", "environment", "branch"), ("project", "build_key"))
+        indexes = (
+            ("project", "number"),
+            ("project", "environment", "number"),
+            ("project", "environment", "branch"),
+            ("project", "state", "number"),
+            ("project", "branch", "number"),
+            ("project", "build_key"),
+        )
         unique_together = (("project", "address"),)
 
     @property

@@ -48,9 +48,13 @@ class Project(Model):
     """Whether we ask the server for pushes nobody told us of."""
     watch_paths: fields.Field[list[str]] = fields.JSONField(default=list)
     """Only a push that changes one of these is deployed; none: every push."""
+    skip_by_message = fields.BooleanField(default=True)
+    """Whether a commit may say that it isn't to be deployed ("[skip deploy]")."""
     avatar = fields.CharField(max_length=16, null=True)
     preset = fields.CharField(max_length=40, default="")
     runner = fields.CharField(max_length=40)
+    runner_version = fields.CharField(max_length=20, default="")
+    """One of the runner's versions; "": the one the server would choose."""
     root_dir = fields.CharField(max_length=512, default="")
     install = fields.TextField(default="")
     build = fields.TextField(default="")
@@ -76,6 +80,7 @@ class Project(Model):
 
 CONFIG = (
     "runner",
+    "runner_version",
     "preset",
     "root_dir",
     "install",

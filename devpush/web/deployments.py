@@ -193,7 +193,7 @@ async def log_text(project_slug: str, deployment_id: UUID) -> ResponseReturnValu
 
 async def _whole_log(store: LogStore, project: str, deployment: str) -> AsyncIterator[bytes]:
     last = 0
-    while lines := await store.search(project, deployment=deployment, after=last, limit=LINES):
+    while lines := await store.search(project, deployments=[deployment], after=last, limit=LINES):
         last = lines[-1].id
         yield "".join(map(_as_text, lines)).encode()
 
@@ -210,7 +210,7 @@ async def _newest(
     """The newest lines (before one), and whether there are older ones."""
     project = str(this_project().id)
     lines = await world().logs.search(
-        project, deployment=str(deployment), before=before, text=text, source=source, limit=LINES + 1
+        project, deployments=[str(deployment)], before=before, text=text, source=source, limit=LINES + 1
     )
     return lines[-LINES:], len(lines) > LINES
 

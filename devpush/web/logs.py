@@ -1,6 +1,5 @@
 """Log lines: a project's page with its search, and what every page of lines needs."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -72,12 +71,9 @@ class Search:
         )
 
     async def _found(self, store: LogStore, **bounds: Any) -> list[LogLine]:
-        asks = [
-            store.search(self.project, deployment=deployment, text=self.q, level=self.level, **bounds)
-            for deployment in (sorted(self.deployments) if self.deployments is not None else [None])
-        ]
-        found = [line for lines in await asyncio.gather(*asks) for line in lines]
-        return sorted(found, key=lambda line: line.id)
+        return await store.search(
+            self.project, deployments=self.deployments, text=self.q, level=self.level, **bounds
+        )
 
     def _shown(self, line: LogLine) -> Line:
         kept = (line.id, line.at, line.source, line.stream, line.level, line.text, line.deployment)

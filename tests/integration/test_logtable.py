@@ -62,7 +62,7 @@ async def test_every_filter_holds(table: LogTable) -> None:
     await table.append([another])
     assert texts(await table.search(PROJECT)) == ["one", "two", "three", "four"]
     assert texts(await table.search(PROJECT, level="error")) == ["one"]
-    assert texts(await table.search(PROJECT, deployment=DEPLOYMENT)) == ["one", "two", "three"]
+    assert texts(await table.search(PROJECT, deployments=[DEPLOYMENT])) == ["one", "two", "three"]
     assert texts(await table.search(PROJECT, source="build")) == ["four"]
     assert texts(await table.search(PROJECT, since=NOON + timedelta(minutes=5))) == ["two", "three"]
     assert texts(await table.search(PROJECT, until=NOON + timedelta(minutes=5))) == ["one", "four"]
@@ -106,7 +106,7 @@ async def test_what_postgres_cannot_store_is_replaced(table: LogTable) -> None:
 async def test_questions_beyond_reason_have_an_answer(table: LogTable) -> None:
     await table.append([line("a")])
     assert await table.search("no id") == []
-    assert await table.search(PROJECT, deployment="'") == []
+    assert await table.search(PROJECT, deployments=["'"]) == []
     assert texts(await table.search(PROJECT, after=-(10**30), before=10**30, limit=10**9)) == ["a"]
     assert texts(await table.search(PROJECT, limit=-1)) == ["a"]
 
