@@ -53,11 +53,14 @@ def parser() -> argparse.ArgumentParser:
     commands = root.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add(commands, "serve", _serve, "run the platform: dashboard, deployments, everything; Ctrl-C stops it")
     _add(commands, "migrate", _migrate, "bring the database up to this version")
-    _add(
+    prepare = _add(
         commands,
         "prepare",
         _prepare,
         "build the runner images and the bundled examples that are not there yet",
+    )
+    prepare.add_argument(
+        "runner", nargs="*", metavar="RUNNER", help="only these runners' images (default: every one's)"
     )
     _add(
         commands,
@@ -70,7 +73,9 @@ def parser() -> argparse.ArgumentParser:
     deploy.add_argument("source", metavar="SOURCE", help="Git URL (https://…) or the path of a local repository")
     deploy.add_argument("--project", metavar="NAME", help="the project; made if there is none (default: SOURCE's name)")
     deploy.add_argument("--branch", metavar="B", help="the branch (default: the project's, or the repository's own)")
-    deploy.add_argument("--runner", metavar="R", choices=list(runners.runners()), help="python, node or static")
+    deploy.add_argument(
+        "--runner", metavar="R", choices=list(runners.runners()), help="python, node, go, php, static or docker"
+    )
     deploy.add_argument("--root", metavar="DIR", help="the folder of the app inside the repository")
     deploy.add_argument("--install", metavar="CMD", help="install command; '' for none")
     deploy.add_argument("--build", metavar="CMD", help="build command; '' for none")
@@ -101,13 +106,14 @@ async def _migrate(settings: Settings, _: argparse.Namespace) -> None:
     print(f"Migrated: {', '.join(done)}." if done else "The database is up to date.")
 
 
-async def _prepare(settings: Settings, _: argparse.Namespace) -> None:
+async def _prepare(settings: Settings, arguments: argparse.Namespace) -> None:
+    chosen = arguments.runner or [slug for slug, runner in runners.runners().items() if not runner.own_dockerfile]
     async with DockerContainers(settings.docker_host, "runners") as containers:
-        for slug in runners.runners():
-            await runners.prepare(settings, containers, slug, print)
+        for slug in chosen:
+            await runners.prepare(settings, containers, slug, "", print)
     for runner in runners.runners().values():
         await asyncio.to_thread(_bare_example, runner, settings.data_dir / "examples")
-    print(f"Runner images are ready: {', '.join(runners.runners())}.")
+    print(f"Runner images are ready: {', '.join(chosen)}.")
 
 
 def _bare_example(runner: runners.Runner, folder: Path) -> None:

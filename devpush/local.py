@@ -44,6 +44,16 @@ STOP_WITHIN = 8.0
 TRIES_TO_START = 3
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
 LOG_SIZE = 10_000_000
+ACCESS_LOG_FIELDS = (
+    "ServiceName",
+    "StartUTC",
+    "Duration",
+    "DownstreamStatus",
+    "RequestMethod",
+    "RequestPath",
+    "ClientAddr",
+)
+"""What adapters/accesslog.py reads; Traefik writes no more than that."""
 ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C.UTF-8"}  # none of our secrets: a route file could read them
 
 
@@ -56,16 +66,18 @@ class Endpoints:
     traefik_config_dir: Path | None = None
     traefik_url: str | None = None
     traefik_api: str | None = None
+    traefik_access_log: Path | None = None
 
     @classmethod
     def of(cls, found: Mapping[str, str]) -> Self:
-        folder = found.get("traefik_config_dir")
+        folder, access_log = found.get("traefik_config_dir"), found.get("traefik_access_log")
         return cls(
             postgres_dsn=found.get("postgres_dsn"),
             redis_url=found.get("redis_url"),
             traefik_config_dir=Path(folder) if folder else None,
             traefik_url=found.get("traefik_url"),
             traefik_api=found.get("traefik_api"),
+            traefik_access_log=Path(access_log) if access_log else None,
         )
 
 
@@ -304,10 +316,7 @@ class _Home:
         return self.path / "logs" / f"{name}.log"
 
     def fresh_log(self, name: str) -> None:
-        """Begin another log when the one before has grown large."""
-        path = self.log(name)
-        if path.exists() and path.stat().st_size > LOG_SIZE:
-            path.replace(path.with_suffix(".log.1"))
+        _begin_anew(self.log(name))
 
     def port(self, name: str) -> int:
         """A free port on loopback: the one of the last run, if nobody took it."""
@@ -551,7 +560,9 @@ def _traefik(home: _Home, address: str) -> _Child:
     if not _is_free(host.strip("[]"), int(web_port)):
         raise BadSettings(f"Port {web_port} on {host} is in use. Please stop what uses it, or set another HTTP_PORT.")
     port = home.port("traefik")
-    _write(folder / "static.yml", json.dumps(_traefik_static(folder / "dynamic", address, port), indent=2))
+    access_log = folder / "access.log"
+    _begin_anew(access_log)
+    _write(folder / "static.yml", json.dumps(_traefik_static(folder / "dynamic", access_log, address, port), indent=2))
     home.fresh_log("traefik")
     reached = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(host, host)
     return _Child(
@@ -562,12 +573,13 @@ def _traefik(home: _Home, address: str) -> _Child:
             "traefik_config_dir": str(folder / "dynamic"),
             "traefik_url": f"http://{reached}:{web_port}",
             "traefik_api": f"http://127.0.0.1:{port}",
+            "traefik_access_log": str(access_log),
         },
         answers=lambda _: _replies(port, "GET /ping HTTP/1.0\r\nHost: localhost\r\n\r\n", b" 200 "),
     )
 
 
-def _traefik_static(dynamic: Path, address: str, api_port: int) -> dict[str, object]:
+def _traefik_static(dynamic: Path, access_log: Path, address: str, api_port: int) -> dict[str, object]:
     """Traefik's own configuration. JSON is YAML, so nothing needs quoting."""
     web = {
         "address": address,
@@ -584,6 +596,20 @@ def _traefik_static(dynamic: Path, address: str, api_port: int) -> dict[str, obj
     return {
         "global": {"checkNewVersion": False, "sendAnonymousUsage": False},
         "log": {"level": "WARN", "noColor": True},
+        "accessLog": {
+            "filePath": str(access_log),
+            "format": "json",
+            "bufferingSize": 1000,  # no request waits for the disk
+            "fields": {
+                "defaultMode": "drop",
+                "names": dict.fromkeys(ACCESS_LOG_FIELDS, "keep"),
+                "queryParameters": {"defaultMode": "drop"},  # they hold secrets; the disk never sees them
+                "headers": {
+                    "defaultMode": "drop",
+                    "names": {"User-Agent": "keep", "Content-Type": "keep"},  # our own looks, and event streams
+                },
+            },
+        },
         "api": {"insecure": True, "dashboard": False},  # "insecure" is the entry point below, on loopback
         "ping": {"entryPoint": "traefik"},
         "entryPoints": {"web": web, "traefik": api},
@@ -694,6 +720,12 @@ def _write(path: Path, text: str) -> None:
     with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(text)
     fresh.replace(path)
+
+
+def _begin_anew(path: Path) -> None:
+    """Another log, when the one before has grown large."""
+    if path.exists() and path.stat().st_size > LOG_SIZE:
+        path.replace(path.with_suffix(".log.1"))
 
 
 def _tail(path: Path, lines: int = 12) -> str:

@@ -4,7 +4,7 @@ Every call may raise `Unavailable` when the other side can't be reached now; wha
 Times are seconds unless said otherwise; every datetime is aware, in UTC.
 """
 
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,6 +15,8 @@ from devpush.settings import Settings
 
 APP_PORT = 8000
 """Where every app listens inside its container."""
+REDIRECT_HEADER = "X-Devpush-Redirect"
+"""By it the dashboard's process hears from Traefik where a redirected host leads: "308 https://www.example.com"."""
 
 Stream = Literal["out", "err", "system"]
 Source = Literal["build", "run", "request"]
@@ -81,6 +83,19 @@ class Exit:
     oom_killed: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a running container has used since it started, and what it uses now."""
+
+    cpu_ms: int
+    memory: int
+    """Bytes, without what the kernel merely keeps of files."""
+    received: int
+    sent: int
+    restarts: int
+    """How often Docker has started it again; these outlive a start."""
+
+
 @dataclass(frozen=True)
 class ContainerEvent:
     """Something happened to a container or network of this installation: start, die, oom, destroy, …"""
@@ -113,6 +128,9 @@ class Containers(Protocol):
 
     async def pull(self, name: str, *, timeout: float) -> bool:
         """Fetch an image from its registry; False where it can't be had."""
+
+    async def triggers(self, image: str) -> Sequence[str]:
+        """What an image makes the builder do wherever something is built on it (ONBUILD)."""
 
     async def build_image(
         self,
@@ -209,6 +227,9 @@ class Containers(Protocol):
     async def open_connections(self, address: str, port: int) -> int | None:
         """How many TCP connections this host holds open to that address; None if that can't be seen from here."""
 
+    async def usage(self, container: str) -> Usage | None:
+        """None if it isn't running."""
+
 
 class SubnetTaken(Exception):
     """The subnet overlaps with a network that exists."""
@@ -266,6 +287,15 @@ class RouteTable:
     redirects: Sequence[Redirect] = ()
 
 
+@dataclass(frozen=True)
+class Certificate:
+    """What visitors of a host are shown when they come by https."""
+
+    until: datetime
+    fits: bool
+    """It was issued for this host, not made up by Traefik for want of another."""
+
+
 class Proxy(Protocol):
     """Traefik, by its file provider."""
 
@@ -287,6 +317,62 @@ class Proxy(Protocol):
 
     async def seen(self, host: str, path: str, deployment: str, *, timeout: float) -> bool:
         """Whether that deployment came to answer at that host through the entry point, within `timeout`."""
+
+    async def certificate(self, host: str) -> Certificate:
+        """The certificate that the https entry point shows for that host."""
+
+
+# DNS ---------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class NameRecords:
+    """What DNS says of a hostname; nothing if it has never heard of it. All names lower case, without a final dot."""
+
+    aliases: Sequence[str] = ()
+    """The names it is another name of (CNAME), one after the other."""
+    addresses: Sequence[str] = ()
+    """A and AAAA, found at the end of those."""
+    apex: bool = False
+    """It is the root of its zone, where no CNAME can stand."""
+
+
+class Dns(Protocol):
+    """The name servers that know best: a zone's own, so that a record counts as soon as it is there."""
+
+    async def records(self, host: str) -> NameRecords:
+        """Where a hostname leads."""
+
+    async def texts(self, name: str) -> Sequence[str]:
+        """Its TXT records."""
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A request that Traefik let in to a deployment, and its answer."""
+
+    deployment: str
+    at: datetime
+    """When the answer was complete."""
+    method: str
+    path: str
+    """As it was asked for, without its query: that may hold secrets."""
+    status: int
+    duration: float
+    """Milliseconds."""
+    lasting: bool
+    """Open for as long as somebody listens (WebSocket, event stream): how long it took tells nothing of the app."""
+    cursor: str
+
+
+class AccessLog(Protocol):
+    """What Traefik writes of the requests that it lets in; our own looks are left out."""
+
+    def follow(self, since: str = "") -> AsyncGenerator[Served | None, None]:
+        """Strictly after the cursor `since`, and on and on; None each time that there is nothing more for now."""
+
+    def release(self, cursor: str) -> None:
+        """What was written up to there is kept elsewhere: its place on the disk may be given back."""
 
 
 # Git ---------------------------------------------------------------------------------------------------------------
@@ -615,6 +701,29 @@ class Shipping(Protocol):
         """Until what an ended container wrote is kept, or `timeout` is over."""
 
 
+@dataclass
+class Total:
+    """What a deployment's app has used and answered since this process began to measure it."""
+
+    project: str
+    requests: dict[str, int] = field(default_factory=dict)
+    """By the class of their status: "2xx", "3xx", …"""
+    durations: list[int] = field(default_factory=list)
+    """How many took so long: one number for each of models.metric.BOUNDS, and one above."""
+    seconds: float = 0.0
+    usage: Usage | None = None
+
+
+class Metering(Protocol):
+    """Measures what apps use and what they answer."""
+
+    async def run(self) -> None:
+        """Its life, until cancelled."""
+
+    def totals(self) -> Mapping[str, Total]:
+        """Deployment → what this process has measured; nothing in a process that doesn't measure (another one does)."""
+
+
 # What is happening now ---------------------------------------------------------------------------------------------
 
 
@@ -689,7 +798,7 @@ class Jobs(Protocol):
         """What runs may differ from what is wanted."""
 
     def work_soon(self, queue: str) -> None:
-        """There is something in this queue (jobs/queues.py): receipts, looks, reports or removals."""
+        """There is something in this queue (jobs/queues.py): receipts, looks, reports, domains or removals."""
 
 
 @dataclass
@@ -701,6 +810,7 @@ class World:
     """8 hex: marks all that is ours on a shared Docker Engine."""
     containers: Containers
     proxy: Proxy
+    dns: Dns
     git: Git
     logs: LogStore
     live: Live
@@ -709,5 +819,7 @@ class World:
     github: GitHub
     openid: OpenId
     probe: Probe
+    access_log: AccessLog
     shipping: Shipping
+    metering: Metering
     jobs: Jobs

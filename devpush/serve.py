@@ -4,11 +4,13 @@ import asyncio
 import gc
 import logging
 import os
+import resource
 import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 
 from hypercorn.asyncio import serve as hypercorn_serve
@@ -18,17 +20,21 @@ from tortoise import connections
 from tortoise.context import TortoiseContext
 
 from devpush import local
+from devpush.adapters.accesslog import TraefikAccessLog
+from devpush.adapters.dns import NameServers
 from devpush.adapters.docker import DockerContainers
 from devpush.adapters.git import GitMirrors
 from devpush.adapters.git_address import Addresses
 from devpush.adapters.github import GitHubApi
 from devpush.adapters.logtable import LogTable
+from devpush.adapters.loki import LokiLogs
 from devpush.adapters.mail import mailer
 from devpush.adapters.openid import OpenIdProvider
 from devpush.adapters.probe import HttpProbe
 from devpush.adapters.redis import RedisLeases, RedisLive
 from devpush.adapters.traefik import TraefikProxy
 from devpush.deploy import rollback
+from devpush.deploy.metrics import Meter
 from devpush.deploy.shipper import Shipper
 from devpush.errors import BadSettings, Unavailable, WrongKey
 from devpush.jobs import call
@@ -43,6 +49,7 @@ from devpush.web.app import create_app
 
 STREAMS_END_WITHIN = 3
 LOOK_TIMEOUT = 3
+MOST_FILES = 65_536
 log = logging.getLogger(__name__)
 
 
@@ -60,6 +67,7 @@ class Life:
 async def serve(settings: Settings) -> None:
     """The whole process. Raises BadSettings if it can't start."""
     _check_port(settings)
+    _allow_many_connections()
     life = Life("starting", asyncio.Event())
     _stop_on_signals(life)
     async with AsyncExitStack() as stack:
@@ -94,6 +102,7 @@ async def _working(world: World, pool: Pool, life: Life) -> AsyncIterator[None]:
         asyncio.create_task(pool.run(world), name="pool"),
         asyncio.create_task(pool.queues.run(world), name="queues"),
         asyncio.create_task(world.shipping.run(), name="shipper"),
+        asyncio.create_task(world.metering.run(), name="meter"),
         asyncio.create_task(call.answer(world.live, pool, lambda: _drain(world, pool, life)), name="calls"),
     ]
     pool.sweep_soon()
@@ -135,6 +144,13 @@ def _check_port(settings: Settings) -> None:
                 f"The dashboard can't listen on port {settings.port} of {settings.bind} ({problem.strerror}). "
                 "Please stop what uses it, or set another PORT."
             ) from None
+
+
+def _allow_many_connections() -> None:
+    """Each open page is one: most systems begin with 1,024 and allow more to whoever asks."""
+    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = MOST_FILES if most == resource.RLIM_INFINITY else min(most, MOST_FILES)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(now, allowed), most))
 
 
 async def _http(app: Quart, settings: Settings, stopping: asyncio.Event) -> None:
@@ -219,7 +235,12 @@ def _with_settings(settings: Settings, found: Endpoints) -> Endpoints:
     if settings.redis_url is not None:
         found = replace(found, redis_url=settings.redis_url)
     if settings.traefik_config_dir is not None:
-        found = replace(found, traefik_config_dir=settings.traefik_config_dir, traefik_url=settings.traefik_url)
+        found = replace(
+            found,
+            traefik_config_dir=settings.traefik_config_dir,
+            traefik_url=settings.traefik_url,
+            traefik_access_log=settings.traefik_access_log,
+        )
     return found
 
 
@@ -255,23 +276,41 @@ async def open_world(
                 staging=config_dir.parent / "staging",
                 entrypoint=str(endpoints.traefik_url),
                 api_ping=f"{endpoints.traefik_api}/ping" if endpoints.traefik_api else None,
+                secure=settings.traefik_secure_url if settings.url_scheme == "https" else None,
             ),
+            dns=NameServers(allowed=settings.allow_private_addresses),
             git=GitMirrors(
                 settings.data_dir,
                 addresses=Addresses(settings.allow_private_addresses, own=settings.github_url, proxies=os.environ),
             ),
-            logs=await stack.enter_async_context(LogTable(str(endpoints.postgres_dsn))),
+            logs=await stack.enter_async_context(log_store(settings, endpoints, installation)),
             live=live,
             leases=await stack.enter_async_context(RedisLeases(str(endpoints.redis_url), installation)),
             mailer=mailer(settings),
             github=await stack.enter_async_context(GitHubApi(settings)),
             openid=await stack.enter_async_context(OpenIdProvider(settings)),
             probe=HttpProbe(),
+            access_log=TraefikAccessLog(endpoints.traefik_access_log),
             shipping=None,  # type: ignore[arg-type]  # the shipper needs the world it is part of
+            metering=None,  # type: ignore[arg-type]  # and so does the meter
             jobs=jobs(live),
         )
         world.shipping = Shipper(world)
+        world.metering = Meter(world)
         yield world
+
+
+def log_store(settings: Settings, endpoints: Endpoints, installation: str) -> LogTable | LokiLogs:
+    """Where log lines last."""
+    if not settings.loki_url:
+        return LogTable(str(endpoints.postgres_dsn))
+    return LokiLogs(
+        settings.loki_url,
+        settings.data_dir / "spool",
+        installation,
+        spool=settings.log_spool_mb * 1_000_000,
+        keep=timedelta(days=settings.log_retention_days),
+    )
 
 
 async def readiness(world: World) -> dict[str, str]:
@@ -282,6 +321,8 @@ async def readiness(world: World) -> dict[str, str]:
         "docker": world.containers.ping,
         "traefik": world.proxy.ping,
     }
+    if isinstance(world.logs, LokiLogs):
+        checks["loki"] = world.logs.ping
     states = await asyncio.gather(*(_look(check) for check in checks.values()))
     return dict(zip(checks, states, strict=True))
 

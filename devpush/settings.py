@@ -63,7 +63,16 @@ class Settings:
     traefik_config_dir: Path | None = None
     traefik_url: str = "http://127.0.0.1:80"
     """Where we see Traefik's entry point answer; only for a Traefik that is not our own."""
-    loki_url: str = ""
+    traefik_access_log: Path | None = None
+    """Where that Traefik writes its access log as JSON; without it requests are neither listed nor counted."""
+    traefik_secure_url: str = "https://127.0.0.1:443"
+    """Likewise its entry point for https: there we see which certificates visitors are shown."""
+    loki_url: str = field(default="", repr=False)
+    """Log lines are kept there; empty: in PostgreSQL."""
+    log_spool_mb: int = 512
+    """What is kept on disk of the lines that wait for a Loki that is away."""
+    log_retention_days: int = 30
+    """How long log lines are kept. Loki has a retention of its own; older lines are not looked for."""
     docker_host: str = "unix:///var/run/docker.sock"
     data_dir: Path
     upload_dir: Path
@@ -78,11 +87,17 @@ class Settings:
     env: str = "development"
     access_email_denied_message: str = "This e-mail address may not sign in here."
     access_email_denied_webhook_url: str = ""
+    metrics_token: str = field(default="", repr=False)
+    """What Prometheus shows at /metrics; without one there is no such page."""
     allow_private_addresses: tuple[str, ...] = ()
     """Networks (CIDR) that repositories may be fetched from although they are private: of one's own Git server."""
     runner_ca_bundle: Path | None = None
     base_image: str = ""
     """Build every runner image on this image instead of the official ones (closed networks)."""
+    image_registries: tuple[str, ...] = (
+        "docker.io", "ghcr.io", "quay.io", "gcr.io", "public.ecr.aws", "mcr.microsoft.com", "registry.gitlab.com"
+    )  # fmt: skip
+    """Where the images may come from that a repository's own Dockerfile builds on."""
     bind: str = "127.0.0.1"
     port: int = 8000
     http_port: int = 8080
@@ -183,7 +198,11 @@ class _Reader:
             redis_url=self.url("REDIS_URL", "", {"redis", "rediss", "unix"}) or None,
             traefik_config_dir=self.path("TRAEFIK_CONFIG_DIR"),
             traefik_url=self.url("TRAEFIK_URL", "http://127.0.0.1:80"),
+            traefik_access_log=self.path("TRAEFIK_ACCESS_LOG"),
+            traefik_secure_url=self.url("TRAEFIK_SECURE_URL", Settings.traefik_secure_url, {"https"}),
             loki_url=self.url("LOKI_URL", ""),
+            log_spool_mb=self.number("LOG_SPOOL_MB", 512, 16, 1_048_576),
+            log_retention_days=self.number("LOG_RETENTION_DAYS", 30, 1, 3650),
             docker_host=self.url("DOCKER_HOST", Settings.docker_host, {"unix", "tcp", "http", "https"}),
             data_dir=data_dir,
             upload_dir=self.path("UPLOAD_DIR") or (data_dir / "upload" if embedded else Path("/upload")),
@@ -198,9 +217,11 @@ class _Reader:
             env=env,
             access_email_denied_message=self.text("ACCESS_EMAIL_DENIED_MESSAGE", Settings.access_email_denied_message),
             access_email_denied_webhook_url=self.url("ACCESS_EMAIL_DENIED_WEBHOOK_URL", ""),
+            metrics_token=self.text("METRICS_TOKEN"),
             allow_private_addresses=self.networks("ALLOW_PRIVATE_ADDRESSES"),
             runner_ca_bundle=self.file("RUNNER_CA_BUNDLE"),
             base_image=self.text("BASE_IMAGE"),
+            image_registries=self.registries("IMAGE_REGISTRIES", Settings.image_registries),
             bind=self.text("BIND", "127.0.0.1"),
             port=self.number("PORT", 8000, 1, 65535),
             http_port=self.number("HTTP_PORT", 8080, 1, 65535),
@@ -288,6 +309,14 @@ class _Reader:
                 self.complaints.append(f"{name} must hold networks like 192.168.1.0/24, not {word!r}.")
         return tuple(found)
 
+    def registries(self, name: str, default: tuple[str, ...]) -> tuple[str, ...]:
+        """`none`: no registry at all."""
+        words = tuple(self.text(name, ",".join(default)).lower().replace(",", " ").split())
+        for word in words:
+            if not re.fullmatch(r"[a-z0-9.-]+(:[0-9]{1,5})?", word):
+                self.complaints.append(f"{name} must hold names like docker.io or registry.lan:5000, not {word!r}.")
+        return () if words == ("none",) else words
+
     def path(self, name: str) -> Path | None:
         value = self.text(name)
         if value and not Path(value).is_absolute():
@@ -372,6 +401,7 @@ SECRETS = (
     "GITHUB_APP_WEBHOOK_SECRET",
     "GITHUB_APP_CLIENT_SECRET",
     "GOOGLE_CLIENT_SECRET",
+    "METRICS_TOKEN",
 )
 
 

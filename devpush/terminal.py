@@ -89,7 +89,7 @@ async def _create(
     print(f"New project {name}: {found.preset.title}. {found.why}")
     # Another runner than the detected one: its own defaults fit better than the preset's.
     if runner == found.preset.runner:
-        preset, install, build, start = found.preset.slug, found.install, found.preset.build, found.start
+        preset, install, build, start = found.preset.slug, found.preset.install, found.preset.build, found.preset.start
         dependency_files = found.preset.dependency_files
     else:
         chosen = runners.runner(runner)
@@ -101,6 +101,7 @@ async def _create(
         local=is_local,
         branch=arguments.branch or found.default_branch,
         runner=runner,
+        runner_version=found.version if preset else "",
         preset=preset,
         root_dir=root_dir,
         install=_said(arguments.install, install),
@@ -128,6 +129,7 @@ async def _change(
     changes: dict[str, Any] = {
         "root_dir": None if arguments.root is None else rules.root_dir(arguments.root),
         "runner": arguments.runner,
+        "runner_version": arguments.runner and "",
         "install": arguments.install,
         "build": arguments.build,
         "start": arguments.start,

@@ -33,6 +33,7 @@ main() {
     start
   fi
   deploy_example
+  [ -z "$STARTED_HERE" ] || prepare_others
   tell_all
   [ "${1:-}" = --detach ] || stay
 }
@@ -52,7 +53,7 @@ start() {
   port_is_free "$HTTP_PORT" || fail "Port $HTTP_PORT is in use by another program. Please stop it, or choose another: HTTP_PORT=8081 bash provision/quickstart.sh"
   ensure_ca_bundle
   ensure_base_image
-  step "Building the runner images that are not there yet" "$PYTHON" devpush.py prepare
+  step "Building the runner images that are not there yet" "$PYTHON" devpush.py prepare python node static
   step "Bringing the database up to date" "$PYTHON" devpush.py migrate
   rm -f "$DATA_DIR/run/sign-in-link"
   trap 'stop_all; exit 130' INT TERM HUP
@@ -109,6 +110,11 @@ example_is_live() {
     esac
   done
   [ "$status" = 200 ]
+}
+
+# The other runners' images take minutes: they are made while somebody looks around, or by the first who needs one.
+prepare_others() {
+  setsid nohup nice "$PYTHON" devpush.py prepare >>"$DATA_DIR/logs/prepare.log" 2>&1 </dev/null 3>&- &
 }
 
 # The end

@@ -27,7 +27,7 @@ main() {
       prepare_engine
       prepare_browser
       ensure_emulate
-      tests tests/unit tests/integration tests/abuse tests/life tests/browser -- "$@"
+      both "$@"
       ;;
     quick)
       lint
@@ -64,7 +64,7 @@ lint() {
   check "mypy devpush.py" "$VENV/bin/mypy" devpush.py || failed=1
   check "import-linter" who_imports_whom || failed=1
   if command -v shellcheck >/dev/null; then
-    check "shellcheck" shellcheck -x provision/*.sh .ci/run runners/static/serve-static || failed=1
+    check "shellcheck" shellcheck -x provision/*.sh .ci/run runners/static/serve-static runners/php/serve-php runners/go/go || failed=1
   else
     say "  · shellcheck is not installed: shell scripts not checked (provision/test.sh lint installs it)"
   fi
@@ -91,6 +91,8 @@ check() {
 
 # Tests
 
+SLOWEST=(--durations=10 --durations-min=2)
+
 # tests folder... -- pytest argument...
 tests() {
   local folders=() start=$SECONDS code=0
@@ -100,9 +102,28 @@ tests() {
   done
   shift
   say "pytest ${folders[*]}"
-  "$PYTHON" -m pytest --durations=10 --durations-min=2 "${folders[@]}" "$@" || code=$?
+  "$PYTHON" -m pytest "${SLOWEST[@]}" "${folders[@]}" "$@" || code=$?
   say "pytest took $((SECONDS - start))s"
   return "$code"
+}
+
+# Everything, in two runs side by side: one mostly computes, the other mostly waits for containers and pages. What the
+# second says comes after the first has ended.
+both() {
+  local log="$LOGS/second-run.log" second first=0
+  # A shell's background jobs ignore Ctrl-C; this one shall clear up after itself when it is told to stop.
+  env --default-signal=INT "$PYTHON" -m pytest "${SLOWEST[@]}" tests/life tests/browser "$@" >"$log" 2>&1 </dev/null &
+  second=$!
+  trap 'kill -INT "$second"; wait "$second"; exit 130' INT TERM
+  tests tests/unit tests/integration tests/abuse -- "$@" || first=$?
+  step "tests/life and tests/browser" ended "$second" || true
+  trap - INT TERM
+  cat "$log"
+  wait "$second" && return "$first"
+}
+
+ended() {
+  while kill -0 "$1" 2>/dev/null; do sleep 1; done
 }
 
 prepare_engine() {

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from itertools import count
 from typing import Any
 
-from devpush.models import Deployment, Environment, GitHubApp, Member, Project, Role, State, Team, User
+from devpush.models import Deployment, Domain, Environment, GitHubApp, Member, Project, Role, State, Team, User
 from devpush.models.deployment import next_act
 from devpush.models.project import PRODUCTION
 
@@ -84,6 +84,18 @@ async def github_app() -> GitHubApp:
         client_secret="a client secret",
         private_key="a private key",
         webhook_secret="a webhook secret",
+    )
+
+
+async def domain(project: Project, hostname: str = "www.example.com", **facts: Any) -> Domain:
+    """A custom domain of its production, entered by Alice a moment ago."""
+    return await Domain.create(
+        **{
+            "project": project,
+            "environment": None if facts.get("redirect_to") else await production(project),
+            "hostname": hostname,
+            **facts,
+        }
     )
 
 

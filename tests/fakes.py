@@ -6,13 +6,13 @@ import hashlib
 import io
 import posixpath
 import tarfile
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from devpush import ports
@@ -31,9 +31,12 @@ from devpush.ports import (
     OutputLine,
     Repository,
     RouteTable,
+    Served,
     Source,
     Stream,
+    Total,
     TreeEntry,
+    Usage,
 )
 from devpush.settings import Settings
 
@@ -44,6 +47,7 @@ class FakeWorld(ports.World):
 
     containers: "FakeContainers"
     proxy: "FakeProxy"
+    dns: "FakeDns"
     git: "FakeGit"
     logs: "FakeLogs"
     live: "FakeLive"
@@ -52,7 +56,9 @@ class FakeWorld(ports.World):
     github: "FakeGitHub"
     openid: "FakeOpenId"
     probe: "FakeProbe"
+    access_log: "FakeAccessLog"
     shipping: "FakeShipping"
+    metering: "FakeMetering"
     jobs: "FakeJobs"
 
 
@@ -63,6 +69,7 @@ def fake_world(settings: Settings, installation: str = "0a1b2c3d") -> FakeWorld:
         installation=installation,
         containers=containers,
         proxy=FakeProxy(),
+        dns=FakeDns(),
         git=FakeGit(),
         logs=FakeLogs(),
         live=FakeLive(),
@@ -71,7 +78,9 @@ def fake_world(settings: Settings, installation: str = "0a1b2c3d") -> FakeWorld:
         github=FakeGitHub(),
         openid=FakeOpenId(),
         probe=FakeProbe(containers),
+        access_log=FakeAccessLog(),
         shipping=FakeShipping(),
+        metering=FakeMetering(),
         jobs=FakeJobs(),
     )
 
@@ -123,6 +132,7 @@ class FakeContainer:
     exit_code: int | None = None
     oom_killed: bool = False
     restarts: int = 0
+    usage: Usage = field(default_factory=lambda: Usage(0, 0, 0, 0, 0))
     kept: bool = False
     """Docker restarts it."""
     started_at: datetime | None = None
@@ -158,12 +168,26 @@ class FakeImage:
     created: datetime
 
 
+@dataclass
+class FakeBuild:
+    """What the builder was given."""
+
+    files: Mapping[str, str]
+    arguments: Mapping[str, str]
+    limits: Limits | None
+    network: str | None
+
+
 class FakeContainers(Away):
     """A Docker Engine. `behave` says what containers do; `calls` is what was asked of it, in order."""
 
     def __init__(self, installation: str = "0a1b2c3d") -> None:
         self.installation = installation
         self.behave: Callable[[ContainerSpec], Behaviour] = lambda spec: Behaviour()
+        self.builds: list[FakeBuild] = []
+        self.build_fails = ""
+        self.onbuild: dict[str, list[str]] = {}
+        """Image id → what it adds to every build on it."""
         self.calls: list[tuple[str, str]] = []
         self.all: dict[str, FakeContainer] = {}
         self.known_images: dict[str, FakeImage] = {}
@@ -221,7 +245,7 @@ class FakeContainers(Away):
 
     async def pull(self, name: str, *, timeout: float) -> bool:
         self._call("pull", name)
-        if name in self.pullable:
+        if name in self.pullable and name not in [image.name for image in self.known_images.values()]:
             self.have_image(name)
         return name in self.pullable
 
@@ -239,8 +263,17 @@ class FakeContainers(Away):
         timeout: float = 600,
     ) -> str:
         self._call("build_image", name)
+        with tarfile.open(context) as tar:
+            files = {entry.name: tar.extractfile(entry) for entry in tar.getmembers()}
+            texts = {name: file.read().decode() if file else "" for name, file in files.items()}
+        self.builds.append(FakeBuild(texts, build_args, limits, network))
         on_output("out", f"Step 1/1 : FROM {build_args.get('BASE_IMAGE', 'scratch')}")
+        if self.build_fails:
+            raise DeployFailed(self.build_fails)
         return self.have_image(name, labels)
+
+    async def triggers(self, image: str) -> Sequence[str]:
+        return self.onbuild.get(image, [])
 
     async def commit(self, container: str, *, name: str, labels: Mapping[str, str]) -> str:
         self._call("commit", container)
@@ -354,6 +387,11 @@ class FakeContainers(Away):
         found = [one for one in self.all.values() if container in (one.id, one.spec.name)]
         return found[0].seen() if found else None
 
+    async def usage(self, container: str) -> Usage | None:
+        self._call("usage", container)
+        found = [one for one in self.all.values() if container in (one.id, one.spec.name) and one.running]
+        return replace(found[0].usage, restarts=found[0].restarts) if found else None
+
     async def list(self, labels: Mapping[str, str] | None = None) -> list[Container]:
         self._call("list")
         wanted = (labels or {}).items()
@@ -465,13 +503,14 @@ class FakeProxy(Away):
         self.tables: dict[str, RouteTable] = {}
         self.platform: tuple[str, str | None] | None = None
         self.blind: set[str] = set()
+        self.certificates: dict[str, ports.Certificate] = {}
 
     async def ping(self) -> None:
         self.reach()
 
     async def write(self, table: RouteTable) -> None:
         self.reach()
-        if table.routes:
+        if table.routes or table.redirects:
             self.tables[table.project] = table
         else:
             self.tables.pop(table.project, None)
@@ -493,9 +532,38 @@ class FakeProxy(Away):
         routes = [route for table in self.tables.values() for route in table.routes]
         return host not in self.blind and any((route.host, route.deployment) == (host, deployment) for route in routes)
 
+    async def certificate(self, host: str) -> ports.Certificate:
+        self.reach()
+        made_up = ports.Certificate(datetime.now(UTC) + timedelta(days=365), fits=False)
+        return self.certificates.get(host, made_up)
+
     def hosts(self) -> dict[str, str]:
         """host → deployment, of everything that is served now."""
         return {route.host: route.deployment for table in self.tables.values() for route in table.routes}
+
+
+# DNS
+
+
+class FakeDns(Away):
+    """Says what `said` holds of a hostname, and `said_texts` of any name."""
+
+    def __init__(self) -> None:
+        self.said: dict[str, ports.NameRecords] = {}
+        self.said_texts: dict[str, list[str]] = {}
+        self.asked: list[str] = []
+
+    def say(self, host: str, *addresses: str, aliases: Sequence[str] = (), apex: bool = False) -> None:
+        self.said[host] = ports.NameRecords(tuple(aliases), addresses, apex)
+
+    async def records(self, host: str) -> ports.NameRecords:
+        self.reach()
+        self.asked.append(host)
+        return self.said.get(host, ports.NameRecords())
+
+    async def texts(self, name: str) -> Sequence[str]:
+        self.reach()
+        return self.said_texts.get(name, [])
 
 
 # Git
@@ -508,6 +576,7 @@ class FakeGit(Away):
         self.branches: dict[str, dict[str, str]] = {}
         self.commits: dict[str, tuple[Commit, dict[str, bytes]]] = {}
         self.blobs: dict[str, bytes] = {}
+        self.parents: dict[str, str | None] = {}
         self._numbers = count(1)
 
     def commit(self, url: str, files: Mapping[str, str], *, branch: str = "main", message: str = "Change it") -> str:
@@ -517,6 +586,7 @@ class FakeGit(Away):
             Commit(sha, message, "Alice", datetime.now(UTC)),
             {path: text.encode() for path, text in files.items()},
         )
+        self.parents[sha] = self.branches.get(url, {}).get(branch)
         self.branches.setdefault(url, {})[branch] = sha
         return sha
 
@@ -550,6 +620,19 @@ class FakeGit(Away):
         self.reach()
         body = self.commits[sha][1].get(posixpath.normpath(path))
         return body if body is not None and len(body) <= limit else None
+
+    async def history(self, repository: Repository, old: str, new: str, *, limit: int = 50) -> Sequence[Commit]:
+        for sha in (old, new):
+            await self.fetch(repository, sha)
+        had = self._and_before(old)
+        return [self.commits[sha][0] for sha in self._and_before(new) if sha not in had][:limit]
+
+    def _and_before(self, sha: str | None) -> list[str]:
+        found = []
+        while sha:
+            found.append(sha)
+            sha = self.parents[sha]
+        return found
 
     async def archive(self, repository: Repository, entries: Sequence[TreeEntry], to: Path) -> None:
         self.reach()
@@ -586,7 +669,8 @@ class FakeLogs(Away):
         kept = []
         for number, line in enumerate(lines, len(self.lines) + 1):
             self.project_of[number] = line.project
-            kept.append(LogLine(number, line.deployment, line.at, line.source, line.stream, line.text, line.level))
+            told = (line.deployment, line.at, line.source, line.stream, line.text, line.level, line.request)
+            kept.append(LogLine(number, *told))
         self.lines += kept
         self.read_to |= cursors or {}
         return kept
@@ -599,10 +683,12 @@ class FakeLogs(Away):
         self,
         project: str,
         *,
-        deployment: str | None = None,
+        deployments: Collection[str] | None = None,
         source: Source | None = None,
         text: str = "",
         level: str | None = None,
+        status: tuple[int, int] | None = None,
+        slower_than: float | None = None,
         after: int | None = None,
         before: int | None = None,
         since: datetime | None = None,
@@ -614,10 +700,12 @@ class FakeLogs(Away):
             line
             for line in self.lines
             if self.project_of[line.id] == project
-            and deployment in (None, line.deployment)
+            and (deployments is None or line.deployment in deployments)
             and source in (None, line.source)
             and text.lower() in line.text.lower()
             and level in (None, line.level)
+            and (status is None or (line.request is not None and status[0] <= line.request.status <= status[1]))
+            and (slower_than is None or (line.request is not None and line.request.duration > slower_than))
             and (after is None or line.id > after)
             and (before is None or line.id < before)
             and (since is None or line.at >= since)
@@ -653,6 +741,50 @@ class FakeShipping:
 
     async def drained(self, container: str, *, timeout: float = 5) -> None:
         self.waited_for.append(container)
+
+
+# Requests and metrics
+
+
+class FakeAccessLog:
+    """What Traefik served, as a test says it; `released` is how far that needn't be kept any more."""
+
+    def __init__(self) -> None:
+        self.served: list[Served] = []
+        self.released = ""
+        self.read_to_the_end = asyncio.Event()
+
+    def serve(self, deployment: object, path: str = "/", status: int = 200, **facts: Any) -> None:
+        cursor = str(len(self.served) + 1)
+        told = {"at": datetime.now(UTC), "method": "GET", "duration": 12.0, "lasting": False, "cursor": cursor, **facts}
+        self.served.append(Served(deployment=str(deployment), path=path, status=status, **told))
+        self.read_to_the_end.clear()
+
+    async def follow(self, since: str = "") -> AsyncGenerator[Served | None, None]:
+        at = int(since or 0)
+        while True:
+            while at < len(self.served):
+                at += 1
+                yield self.served[at - 1]
+            yield None
+            self.read_to_the_end.set()
+            await asyncio.sleep(0.005)
+
+    def release(self, cursor: str) -> None:
+        self.released = cursor
+
+
+class FakeMetering:
+    """Measures nothing; `measured` is what a test says."""
+
+    def __init__(self) -> None:
+        self.measured: dict[str, Total] = {}
+
+    async def run(self) -> None:
+        await asyncio.Event().wait()
+
+    def totals(self) -> Mapping[str, Total]:
+        return self.measured
 
 
 # What is happening now

@@ -35,6 +35,7 @@ from devpush.adapters.docker_config import (
     sentence,
     split_name,
     subnets_of,
+    usage_of,
 )
 from devpush.adapters.output import Lines, Reading, frames
 from devpush.errors import DeployFailed, Unavailable
@@ -49,6 +50,7 @@ from devpush.ports import (
     OutputLine,
     Stream,
     SubnetTaken,
+    Usage,
 )
 
 LABEL = "devpush.installation"
@@ -101,6 +103,10 @@ class DockerContainers:
             return False
         return not any("error" in part for part in parts)
 
+    async def triggers(self, image: str) -> Sequence[str]:
+        found = await self.engine.ask(f"images/{image}/json")
+        return list((found["Config"] or {}).get("OnBuild") or [])
+
     async def build_image(
         self,
         context: Path,
@@ -126,13 +132,28 @@ class DockerContainers:
             **(build_limits(limits) if limits else {}),
         }
         build = _Build(on_output)
+        watching = asyncio.create_task(self._limit_processes(limits.pids, time.time())) if limits else None
         try:
             async with asyncio.timeout(timeout):
                 with await asyncio.to_thread(context.open, "rb") as archive:
                     await build.follow(self.engine.parts("build", "POST", params=params, body=archive))
         except TimeoutError:
             raise DeployFailed(build.reason(f"The image was not built within {timeout:.0f} seconds.")) from None
+        finally:
+            if watching:
+                watching.cancel()
+                await asyncio.gather(watching, return_exceptions=True)
         return build.image or await self.image(name) or ""
+
+    async def _limit_processes(self, most: int, since: float) -> None:
+        """Each container that a build of ours starts may have so many: the classic builder can't be told, but the
+        engine can as soon as one runs. We know them by the label in each stage, and by a name that isn't ours."""
+        filters = {"label": [f"{LABEL}={self.installation}"], "type": ["container"], "event": ["start"]}
+        params = {"since": f"{since:.9f}", "filters": json.dumps(filters)}
+        async for part in self.engine.parts("events", params=params):
+            if not self._is_named_by_us(part["Actor"]["Attributes"].get("name", "")):
+                path = f"containers/{part['Actor']['ID']}/update"
+                await self.engine.ask(path, "POST", body={"PidsLimit": most}, allow=(404, 409, 500))  # it may be over
 
     async def commit(self, container: str, *, name: str, labels: Mapping[str, str]) -> str:
         made = await self._raw(container)
@@ -141,7 +162,9 @@ class DockerContainers:
             raise ValueError("A container with an environment of its own can't become an image.")
         repository, tag = split_name(name)
         body = committed_config(base, made["Config"], self._labels(labels))
-        params = {"container": made["Id"], "repo": repository, "tag": tag, "pause": "1"}
+        # Never paused: nothing runs in it by now, and if a process that was killed had asked for this, the next one's
+        # command would start in a frozen container, where runc waits for ever and the engine with it.
+        params = {"container": made["Id"], "repo": repository, "tag": tag, "pause": "0"}
         image = await self.engine.ask("commit", "POST", params=params, body=body, seconds=HUGE)
         return str(image["Id"])
 
@@ -280,7 +303,8 @@ class DockerContainers:
 
     async def list(self, labels: Mapping[str, str] | None = None) -> list[Container]:
         params = {"all": "1", **self._filters(labels or {})}
-        found = [listed_container(raw) for raw in await self.engine.ask("containers/json", params=params)]
+        raws = await self.engine.ask("containers/json", params=params)
+        found = [container for container in map(listed_container, raws) if self._is_named_by_us(container.name)]
         self.known = self.known | {container.id for container in found} if labels else {c.id for c in found}
         return found
 
@@ -326,6 +350,17 @@ class DockerContainers:
 
     # what is ours
 
+    async def usage(self, container: str) -> Usage | None:
+        path = f"containers/{container}"
+        try:
+            raw = await self._raw(container)
+            if not raw["State"]["Running"]:
+                return None
+            stats = await self.engine.ask(f"{path}/stats", params={"stream": "false", "one-shot": "true"})
+        except Gone:
+            return None
+        return usage_of(stats, raw["RestartCount"])
+
     def _labels(self, labels: Mapping[str, str]) -> dict[str, str]:
         return {**labels, LABEL: self.installation}
 
@@ -334,6 +369,11 @@ class DockerContainers:
 
     def _is_ours(self, labels: Mapping[str, str] | None) -> bool:
         return (labels or {}).get(LABEL) == self.installation
+
+    def _is_named_by_us(self, name: str) -> bool:
+        """Labels alone don't tell: containers of a running build have those that its Dockerfile gives them, and could
+        pass for another tenant's app. Their names are the engine's."""
+        return name.startswith(self.prefix)
 
     def _check_name(self, *names: str) -> None:
         for name in names:
@@ -431,7 +471,8 @@ class DockerContainers:
         params = {"since": f"{since:.9f}", "filters": json.dumps(filters)}
         async for part in self.engine.parts("events", params=params):
             labels = part["Actor"]["Attributes"]
-            yield ContainerEvent(part["Action"], labels.get("name", ""), labels)
+            if self._is_named_by_us(labels.get("name", "")):
+                yield ContainerEvent(part["Action"], labels["name"], labels)
 
 
 @asynccontextmanager

@@ -1,6 +1,7 @@
 """What we ask Docker to run, and how we read what it tells. Decides everything, touches nothing."""
 
 import io
+import json
 import re
 import tarfile
 from collections.abc import Collection, Mapping
@@ -10,8 +11,12 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from devpush.errors import DeployFailed, Unavailable
-from devpush.ports import AddressTaken, Container, ContainerSpec, ImageMissing, Limits, SubnetTaken
+from devpush.ports import AddressTaken, Container, ContainerSpec, ImageMissing, Limits, SubnetTaken, Usage
 
+ULIMITS = [
+    {"Name": "core", "Soft": 0, "Hard": 0},
+    {"Name": "nofile", "Soft": 16_384, "Hard": 16_384},  # more than the engine's own can't be given
+]
 USER = "1000:1000"
 CPU_PERIOD = 100_000  # µs
 CACHE_MODE = 0o750
@@ -48,10 +53,7 @@ def host_config(spec: ContainerSpec, *, init: bool = True) -> dict[str, object]:
         "CpuPeriod": CPU_PERIOD,
         "CpuQuota": spec.limits.cpu_quota,
         "PidsLimit": spec.limits.pids,
-        "Ulimits": [
-            {"Name": "core", "Soft": 0, "Hard": 0},
-            {"Name": "nofile", "Soft": 16_384, "Hard": 16_384},  # more than the engine's own can't be given
-        ],
+        "Ulimits": ULIMITS,
         "Init": init,  # programs as process 1 ignore SIGTERM, and nobody would reap
         "CgroupnsMode": "private",
         "IpcMode": "private",
@@ -124,12 +126,14 @@ def split_name(name: str) -> tuple[str, str]:
 
 
 def build_limits(limits: Limits) -> dict[str, str]:
+    """Of the containers in which the classic builder runs commands; of processes it knows no limit."""
     memory = str(limits.memory_mb * 1024 * 1024)
     return {
         "memory": memory,
         "memswap": memory,
         "cpuperiod": str(CPU_PERIOD),
         "cpuquota": str(limits.cpu_quota),
+        "ulimits": json.dumps(ULIMITS),
     }
 
 
@@ -189,6 +193,20 @@ def subnets_of(network: Mapping[str, Any]) -> list[str]:
 
 
 # What goes wrong
+
+
+def usage_of(stats: Mapping[str, Any], restarts: int) -> Usage:
+    """What a running container uses. An engine leaves out what it couldn't read."""
+    memory, networks = stats.get("memory_stats") or {}, stats.get("networks") or {}
+    details = memory.get("stats") or {}
+    files = details.get("inactive_file", details.get("total_inactive_file", 0))  # cgroup v2, v1
+    return Usage(
+        cpu_ms=stats["cpu_stats"]["cpu_usage"]["total_usage"] // 1_000_000,
+        memory=max(0, memory.get("usage", 0) - files),
+        received=sum(network["rx_bytes"] for network in networks.values()),
+        sent=sum(network["tx_bytes"] for network in networks.values()),
+        restarts=restarts,
+    )
 
 
 class Gone(DeployFailed):

@@ -26,6 +26,7 @@ from devpush.ports import Commit, Repository, TreeEntry
 
 HEADS_TIMEOUT = 60.0
 FETCH_TIMEOUT = 300.0
+HISTORY_TIMEOUT = 60.0
 READ_TIMEOUT = 60.0
 MIRROR_LIMIT = 2 << 30
 MOST_PACKS = 50
@@ -34,12 +35,15 @@ LOOK_EVERY = 0.5
 """Seconds between two looks at how large a mirror has grown."""
 MAX_MESSAGE = 10_000
 KEPT_OPENERS = 50
+DEPTH = 250
+"""How many commits back a history goes: more than anybody reads of what came in between two deployments."""
 
-KEY = re.compile(r"[0-9a-f]{64}")
-"""What a mirror's folder is called."""
+KEY = re.compile(r"[0-9a-f]{64}(-history)?")
+"""What a mirror's folder is called, and the one beside it that knows commits only."""
 SHA = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 BRANCH = re.compile(r"(?![-./])(?!.*(\.\.|@\{|//|/\.|\.lock(/|$)))[^\x00-\x20\x7f~^:?*\[\\]{1,255}(?<![./])")
 FORMAT = "%H%x00%an%x00%ct%x00%B"
+NO_REMOTE = "[core]\n\trepositoryformatversion = 1\n\tbare = true\n"
 
 
 class GitMirrors:
@@ -104,6 +108,22 @@ class GitMirrors:
             return None
         return await self.git.run(*mirror.at, "cat-file", "blob", entry.sha, timeout=READ_TIMEOUT, output=limit)
 
+    async def history(self, repository: Repository, old: str, new: str, *, limit: int = 50) -> Sequence[Commit]:
+        await self._prepare(repository)
+        range = [_checked(new), "--not", _checked(old)]
+        async with self._alone(self._past(repository)) as past:
+            if not past.exists() or past.crowded():
+                await self._make(past)
+            await asyncio.to_thread(past.cut_off)
+            if not (await self._has(past, old) and await self._has(past, new)):
+                await self._fetch_past(past, repository, old, new)
+            elif not await asyncio.to_thread(past.knows, repository):  # see _fetch_commit
+                await self.heads(repository)
+            await asyncio.to_thread(past.remember, repository)
+            options = ["--no-color", f"--max-count={limit}", f"--format={FORMAT}%x00"]
+            said = await self.git.run(*past.at, "log", *options, *range, "--", timeout=READ_TIMEOUT)
+        return _commits(said)
+
     async def archive(self, repository: Repository, entries: Sequence[TreeEntry], to: Path) -> None:
         mirror = self._mirror(repository)
         running: list[subprocess.Popen[bytes]] = []
@@ -140,10 +160,11 @@ class GitMirrors:
                 writing.exception()
 
     async def forget(self, repository: Repository) -> None:
-        await self._remove(self._mirror(repository))
+        for mirror in (self._mirror(repository), self._past(repository)):
+            await self._remove(mirror)
 
     async def forget_others(self, known: Sequence[Repository], *, unused_for: float) -> int:
-        kept = {self._mirror(repository).path for repository in known}
+        kept = {each.path for one in known for each in (self._mirror(one), self._past(one))}
         removed = 0
         for path in await asyncio.to_thread(lambda: list(self.folder.glob("*"))):
             mirror = _Mirror(path)
@@ -164,6 +185,11 @@ class GitMirrors:
     def _mirror(self, repository: Repository) -> "_Mirror":
         key = hashlib.sha256(f"{repository.url}\n{repository.username}".encode()).hexdigest()
         return _Mirror(self.folder / key)
+
+    def _past(self, repository: Repository) -> "_Mirror":
+        """Beside the mirror, and locked apart: who asks for the history keeps no deployment waiting."""
+        mirror = self._mirror(repository).path
+        return _Mirror(mirror.with_name(f"{mirror.name}-history"))
 
     async def _prepare(self, repository: Repository) -> None:
         _refuse(repository)
@@ -247,6 +273,37 @@ class GitMirrors:
             watch=mirror.outgrown,
         )
 
+    async def _fetch_past(self, past: "_Mirror", repository: Repository, old: str, new: str) -> None:
+        """Commits without their trees, where the server knows how to leave those out; never more than DEPTH back."""
+        try:
+            await self._pull_past(past, repository, old, new)
+        except RefMissing:  # one of them is gone; or the server gives branches only
+            await self._pull_past(past, repository, "+refs/heads/*:refs/whole/*")
+        finally:
+            await asyncio.to_thread(past.cut_off)
+        for sha in (new, old):
+            if not await self._has(past, sha):
+                raise DeployFailed(f"The commit {sha[:7]} isn't in the repository any more. Was it replaced by a push?")
+
+    async def _pull_past(self, past: "_Mirror", repository: Repository, *what: str) -> None:
+        await self._ask(
+            repository,
+            *past.at,
+            "fetch",
+            "--quiet",
+            "--force",
+            "--no-tags",
+            "--no-recurse-submodules",
+            "--no-write-fetch-head",
+            "--no-auto-gc",
+            "--filter=tree:0",
+            f"--depth={DEPTH}",
+            what=what,
+            timeout=HISTORY_TIMEOUT,
+            keep_open=[past.lock],
+            watch=past.outgrown,
+        )
+
     async def _ask(self, repository: Repository, *arguments: str, what: Sequence[str] = (), **more: Any) -> bytes:
         """Run git against the repository's server. GitLab redirects those who leave out `.git`: they are asked again
         with it, at the same server."""
@@ -271,13 +328,7 @@ class GitMirrors:
 
     async def _commit(self, mirror: "_Mirror", name: str) -> Commit:
         said = await self.git.run(*mirror.at, "log", "-1", "--no-color", f"--format={FORMAT}", name, "--")
-        sha, author, at, message = said.decode(errors="replace").split("\0", 3)
-        return Commit(
-            sha=sha,
-            message=message.replace("\0", "").strip()[:MAX_MESSAGE],
-            author=author.strip()[:255],
-            at=_moment(at),
-        )
+        return _commit_of(*said.decode(errors="replace").split("\0", 3))
 
     async def _listed(self, mirror: "_Mirror", sha: str, root: str) -> bytes:
         tree = f"{_checked(sha)}:{root}"
@@ -325,6 +376,11 @@ class _Mirror:
         for path in [*left, self.path / "gc.pid"]:
             path.unlink(missing_ok=True)
 
+    def cut_off(self) -> None:
+        """Git would ask the server for any object that is missing, at an address that nobody has checked: it forgets
+        which server that was."""
+        (self.path / "config").write_text(NO_REMOTE)
+
     def crowded(self) -> bool:
         """So many packs (each fetch brings one) that git would like to bring them together."""
         return sum(1 for _ in self.path.glob("objects/pack/*.pack")) > MOST_PACKS
@@ -363,6 +419,20 @@ class _Mirror:
             opened = self.path / "openers"
             return time.time() - (opened if opened.exists() else self.path).stat().st_mtime
         return 0.0
+
+
+def _commit_of(sha: str, author: str, at: str, message: str) -> Commit:
+    return Commit(
+        sha=sha,
+        message=message.replace("\0", "").strip()[:MAX_MESSAGE],
+        author=author.strip()[:255],
+        at=_moment(at),
+    )
+
+
+def _commits(said: bytes) -> list[Commit]:
+    fields = said.decode(errors="replace").split("\0")[:-1]
+    return [_commit_of(fields[at].lstrip("\n"), *fields[at + 1 : at + 4]) for at in range(0, len(fields), 4)]
 
 
 def _opener(repository: Repository) -> str:

@@ -144,9 +144,10 @@ class RedisLive:
         self.heard[publisher] = count
         if count > expected:  # told while Redis was away, or trimmed before we came to it
             self._tell_gap()
-        happening = Happening(entry["topic"], entry["kind"], json.loads(entry["payload"]))
-        for subscriber in self.subscribers.get(happening.topic, ()):
-            subscriber.hear(happening)
+        if listening := self.subscribers.get(entry["topic"]):  # of most, nobody here wants to know
+            happening = Happening(entry["topic"], entry["kind"], json.loads(entry["payload"]))
+            for subscriber in listening:
+                subscriber.hear(happening)
 
     def _tell_gap(self) -> None:
         for subscriber in self._everyone():
@@ -274,11 +275,12 @@ class RedisLeases:
 
 def _client(url: str, answer_within: float = ANSWER_WITHIN) -> "Redis":
     """One more try, for a connection that died while nobody used it."""
+    network = {} if url.startswith("unix:") else {"socket_keepalive": True}
     return Redis.from_url(
         url,
         socket_timeout=answer_within,
         socket_connect_timeout=ANSWER_WITHIN,
-        socket_keepalive=True,
+        **network,
         retry=Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
         decode_responses=True,
     )

@@ -5,30 +5,42 @@ import json
 import os
 import re
 import secrets
+import ssl
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
 import aiohttp
+from cryptography import x509
 from yarl import URL
 
 from devpush.errors import Unavailable
-from devpush.ports import Route, RouteTable
+from devpush.ports import REDIRECT_HEADER, Certificate, Redirect, Route, RouteTable
 
 ID = re.compile(r"[0-9a-f-]{32,36}")
 LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 HOST = re.compile(rf"(?=.{{1,253}}\Z){LABEL}(\.{LABEL})*")
 UPSTREAM = re.compile(r"http://[a-z0-9.-]{1,253}:[1-9][0-9]{0,4}")
+TARGET = re.compile(rf"https?://(?=.{{1,253}}\Z){LABEL}(\.{LABEL})*")
+STATUS = re.compile("30[1278]")
 RULE = re.compile(r"Host\(`([^`]*)`\)")
 
 HEADER = "X-Devpush-Deployment"
 PLATFORM = "_platform"  # no project's id
+PLATFORM_SERVICE = "platform"
+SECURE, ELSEWHERE = "_secure", "_elsewhere"
+"""How the names of routers of https, and of redirected hosts, end; no host has a “_”."""
 STAGED = ".staged"
 ENTRY_POINTS = ["web"]
+SECURE_ENTRY_POINTS = ["websecure"]
+RESOLVER = "letsencrypt"
+"""Traefik's name for who issues certificates, as its own configuration says it."""
 OVER_ALL = 1_000_000
 """The dashboard's priority; a project's routes have their rule's length."""
 NOT_THE_APP = {502, 503, 504}
+HANDSHAKE = 5.0
 FIRST_LOOK, LOOK_EVERY = 0.04, 0.01
 """Seconds until we look for a new route, which takes some 60 ms to appear, and between two looks: each look is a
 request in the log of whichever app answers."""
@@ -39,11 +51,14 @@ T = TypeVar("T")
 class TraefikProxy:
     """Implements ports.Proxy."""
 
-    def __init__(self, config_dir: Path, *, staging: Path, entrypoint: str, api_ping: str | None) -> None:
+    def __init__(
+        self, config_dir: Path, *, staging: Path, entrypoint: str, api_ping: str | None, secure: str | None = None
+    ) -> None:
         self.config_dir = config_dir
         self.staging = staging
         self.entrypoint = entrypoint.rstrip("/")
         self.api_ping = api_ping
+        self.secure = URL(secure) if secure else None
 
     async def ping(self) -> None:
         try:
@@ -55,7 +70,7 @@ class TraefikProxy:
 
     async def write(self, table: RouteTable) -> None:
         text = rendered(table)
-        await _in_thread(lambda: self._put(table.project, text if table.routes else None))
+        await _in_thread(lambda: self._put(table.project, text if table.routes or table.redirects else None))
 
     async def read(self, project: str) -> RouteTable | None:
         text = await _in_thread(lambda: self._text(_checked(ID, project)))
@@ -83,6 +98,20 @@ class TraefikProxy:
         if not watch.connected:
             raise Unavailable(f"Traefik can't be reached at {self.entrypoint}.")
         return watch.seen
+
+    async def certificate(self, host: str) -> Certificate:
+        if self.secure is None:
+            raise Unavailable("There is no entry point for https.")
+        try:
+            async with asyncio.timeout(HANDSHAKE):
+                _, writer = await asyncio.open_connection(
+                    self.secure.host, self.secure.port, ssl=_any_certificate(), server_hostname=_checked(HOST, host)
+                )
+            shown = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+            writer.transport.abort()
+        except (OSError, TimeoutError) as error:
+            raise Unavailable(f"Traefik does not answer by https ({str(error) or 'timeout'}).") from error
+        return _certificate(host, shown)
 
     # files
 
@@ -119,19 +148,27 @@ def rendered(table: RouteTable) -> str:
     project = _checked(ID, table.project)
     for route in table.routes:
         _check(route)
+    for redirect in table.redirects:
+        _check_redirect(redirect)
     routes = sorted(table.routes, key=lambda route: route.host)
+    redirects = sorted(table.redirects, key=lambda redirect: redirect.host)
     deployments = {route.deployment: route.upstream for route in routes}
-    if len({route.host for route in routes}) < len(routes):
+    hosts = [*(route.host for route in routes), *(redirect.host for redirect in redirects)]
+    if len(set(hosts)) < len(hosts):
         raise ValueError("A host can't have two routes.")
     if {(route.deployment, route.upstream) for route in routes} != set(deployments.items()):
         raise ValueError("A deployment can't have two addresses.")
+    routers = [_routers(f"{project}-{route.host}", _router(project, route), route.certificate) for route in routes]
+    routers += [_routers(_name(project, each), _redirecting(project, each), each.certificate) for each in redirects]
     return _text(
         {
-            "routers": {f"{project}-{route.host}": _router(project, route) for route in routes},
+            "routers": dict(chain.from_iterable(routers)),
             "services": {
                 deployment: _service(upstream, transport=project) for deployment, upstream in deployments.items()
             },
-            "middlewares": {f"{project}-retry": RETRY} | {deployment: _mark(deployment) for deployment in deployments},
+            "middlewares": {f"{project}-retry": RETRY}
+            | {deployment: _mark(deployment) for deployment in deployments}
+            | {_name(project, each): _tell(f"{each.status} {each.to}") for each in redirects},
             "serversTransports": {project: TRANSPORT},
         }
     )
@@ -141,7 +178,13 @@ def parsed(project: str, text: str) -> RouteTable | None:
     """The table that a file was rendered from; None if it wasn't."""
     try:
         http = json.loads(text)["http"]
-        table = RouteTable(project, tuple(_route(router, http["services"]) for router in http["routers"].values()))
+        routers = http.get("routers", {})
+        plain = {name: router for name, router in routers.items() if router["entryPoints"] == ENTRY_POINTS}
+        secure = {name.removesuffix(SECURE) for name in routers.keys() - plain.keys()}
+        elsewhere = [name for name in plain if name.endswith(ELSEWHERE)]
+        routes = [_route(name, http, name in secure) for name in plain if name not in elsewhere]
+        redirects = [_redirect(name, http, name in secure) for name in elsewhere]
+        table = RouteTable(project, tuple(routes), tuple(redirects))
         return table if rendered(table) == text else None
     except (ValueError, LookupError, TypeError, AttributeError):
         return None
@@ -149,8 +192,14 @@ def parsed(project: str, text: str) -> RouteTable | None:
 
 def rendered_platform(upstream: str, host: str | None) -> str:
     """What belongs to no project: the dashboard, and every host that nobody has."""
-    service = "platform"
-    everything = {"rule": "PathPrefix(`/`)", "entryPoints": ENTRY_POINTS, "priority": 2, "service": service}
+    service, unmarked = PLATFORM_SERVICE, f"{PLATFORM_SERVICE}-unmarked"
+    everything = {
+        "rule": "PathPrefix(`/`)",
+        "entryPoints": ENTRY_POINTS,
+        "middlewares": [unmarked],
+        "priority": 2,
+        "service": service,
+    }
     routers = {"platform-unknown-hosts": everything}
     if host:
         rule = f"Host(`{_checked(HOST, host)}`)"
@@ -159,6 +208,7 @@ def rendered_platform(upstream: str, host: str | None) -> str:
         {
             "routers": routers,
             "services": {service: _service(_checked(UPSTREAM, upstream), transport=service)},
+            "middlewares": {unmarked: _tell("")},
             "serversTransports": {service: TRANSPORT},
         }
     )
@@ -171,6 +221,14 @@ RETRY = {"retry": {"attempts": 2, "initialInterval": "50ms"}}
 # Connections are given up before any app gives them up (gunicorn's threads do after 2 s, Node.js after 5): a POST
 # on a connection that is being closed would be lost.
 TRANSPORT = {"forwardingTimeouts": {"dialTimeout": "3s", "idleConnTimeout": "1s"}}
+TLS = {"certResolver": RESOLVER}
+
+
+def _routers(name: str, router: Mapping[str, object], certificate: bool) -> list[tuple[str, Mapping[str, object]]]:
+    """One for http; and one for https where a certificate is wanted, which a router for both would keep from http."""
+    if not certificate:
+        return [(name, router)]
+    return [(name, router), (name + SECURE, {**router, "entryPoints": SECURE_ENTRY_POINTS, "tls": TLS})]
 
 
 def _router(project: str, route: Route) -> dict[str, object]:
@@ -182,6 +240,26 @@ def _router(project: str, route: Route) -> dict[str, object]:
     }
 
 
+def _redirecting(project: str, redirect: Redirect) -> dict[str, object]:
+    """The dashboard's process redirects. Traefik's own middleware chooses between 301 and 308, or 302 and 307, by the
+    request's method, and people have chosen one of them."""
+    return {
+        "rule": f"Host(`{redirect.host}`)",
+        "entryPoints": ENTRY_POINTS,
+        "middlewares": [_name(project, redirect)],
+        "service": PLATFORM_SERVICE,
+    }
+
+
+def _name(project: str, redirect: Redirect) -> str:
+    return f"{project}-{redirect.host}{ELSEWHERE}"
+
+
+def _tell(where: str) -> dict[str, object]:
+    """ "" takes the header from whoever sends one."""
+    return {"headers": {"customRequestHeaders": {REDIRECT_HEADER: where}}}
+
+
 def _service(upstream: str, *, transport: str) -> dict[str, object]:
     """Answers of unknown length, event streams too, are passed on bit by bit by default."""
     return {"loadBalancer": {"servers": [{"url": upstream}], "passHostHeader": True, "serversTransport": transport}}
@@ -191,19 +269,36 @@ def _mark(deployment: str) -> dict[str, object]:
     return {"headers": {"customResponseHeaders": {HEADER: deployment}}}
 
 
-def _route(router: Mapping[str, Any], services: Mapping[str, Any]) -> Route:
+def _route(name: str, http: Mapping[str, Any], certificate: bool) -> Route:
+    router = http["routers"][name]
     [host] = RULE.findall(router["rule"])
     deployment = router["service"]
-    [server] = services[deployment]["loadBalancer"]["servers"]
-    return Route(host, deployment, server["url"])
+    [server] = http["services"][deployment]["loadBalancer"]["servers"]
+    return Route(host, deployment, server["url"], certificate)
+
+
+def _redirect(name: str, http: Mapping[str, Any], certificate: bool) -> Redirect:
+    [host] = RULE.findall(http["routers"][name]["rule"])
+    status, to = http["middlewares"][name]["headers"]["customRequestHeaders"][REDIRECT_HEADER].split(" ")
+    return Redirect(host, to, int(status), certificate)
 
 
 def _check(route: Route) -> None:
     _checked(ID, route.deployment)
     _checked(UPSTREAM, route.upstream)
-    last = _checked(HOST, route.host).rpartition(".")[2]
+    _check_host(route.host)
+
+
+def _check_redirect(redirect: Redirect) -> None:
+    _checked(STATUS, str(redirect.status))
+    _check_host(_checked(TARGET, redirect.to).partition("://")[2])
+    _check_host(redirect.host)
+
+
+def _check_host(host: str) -> None:
+    last = _checked(HOST, host).rpartition(".")[2]
     if last.isdigit():
-        raise ValueError(f"{route.host!r} is an address, no name of a host.")
+        raise ValueError(f"{host!r} is an address, no name of a host.")
 
 
 def _checked(grammar: re.Pattern[str], text: str) -> str:
@@ -213,8 +308,9 @@ def _checked(grammar: re.Pattern[str], text: str) -> str:
 
 
 def _text(http: Mapping[str, object]) -> str:
-    """JSON, which is YAML that needs no quoting. Files are templates to Traefik: `{{ env "X" }}` would be run."""
-    text = json.dumps({"http": http}, indent=1)
+    """JSON, which is YAML that needs no quoting. Files are templates to Traefik: `{{ env "X" }}` would be run.
+    It refuses a file with an empty section."""
+    text = json.dumps({"http": {name: section for name, section in http.items() if section}}, indent=1)
     if "{{" in text:
         raise ValueError("A file of Traefik's can't hold a template.")
     return text
@@ -236,6 +332,27 @@ async def _in_thread(act: Callable[[], T]) -> T:
         return await asyncio.to_thread(act)
     except OSError as error:
         raise Unavailable(f"Traefik's folder can't be used: {error}.") from error
+
+
+# Certificates
+
+
+def _any_certificate() -> ssl.SSLContext:
+    """We want to see what is shown, not to trust it."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
+def _certificate(host: str, shown: bytes) -> Certificate:
+    certificate = x509.load_der_x509_certificate(shown)
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        hosts = names.get_values_for_type(x509.DNSName)
+    except x509.ExtensionNotFound:
+        hosts = []
+    fits = any(name.lower() in (host, f"*.{host.partition('.')[2]}") for name in hosts)
+    return Certificate(certificate.not_valid_after_utc, fits)
 
 
 # Seeing a route answer

@@ -1,18 +1,22 @@
 """From source to image: install under the key of the dependency files, then build under the key of everything."""
 
 import asyncio
+import io
+import tarfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-from devpush.deploy import environment, plan, runners, source
+from devpush.deploy import dockerfile, environment, plan, runners, source
 from devpush.deploy.network import have_network
 from devpush.deploy.plan import Names
 from devpush.deploy.shipper import BuildLog
 from devpush.deploy.source import Source
 from devpush.errors import DeployFailed
 from devpush.models import Deployment
-from devpush.ports import Exit, TreeEntry, World
+from devpush.ports import Exit, Stream, TreeEntry, World
 
+IGNORED = ".dockerignore"
 TAIL = 12
 
 
@@ -36,26 +40,44 @@ class Builder:
 
     async def build(self) -> Built:
         """Raises DeployFailed with a reason a person understands."""
+        if self.runner.own_dockerfile:
+            return await self._by_dockerfile()
         if not self.config["start"].strip():
             raise DeployFailed(
                 "There is no start command. Say how the app starts under Settings → Build and deploy, "
                 "or with a Procfile's web line."
             )
-        self.log.system(f"Fetching commit {self.deployment.commit_sha[:7]} of {self.deployment.branch}.")
         tree, runner_image = await asyncio.gather(
-            source.fetch(self.world, self.deployment),
-            runners.image(self.world.settings, self.world.containers, self.runner.slug, self.log.system),
+            self._source(),
+            runners.image(
+                self.world.settings,
+                self.world.containers,
+                self.runner.slug,
+                self.config.get("runner_version", ""),
+                self.log.system,
+            ),
         )
         variables = environment.building(self.deployment)
         key = plan.build_key(tree.tree, runner_image, self.config, variables)
         name = self.names.image(self.deployment.project, "app", key)
-        if await self.world.containers.image(name):
-            self.log.system("Nothing that goes into the image has changed: the earlier image is used again.")
+        if await self._is_there(name):
             return Built(name, key, reused=True)
         await have_network(self.world, self.deployment.project)
         base = await self._installed(runner_image, tree, variables)
         await self._built(base, name, tree, variables)
         return Built(name, key, reused=False)
+
+    async def _source(self) -> Source:
+        self.log.system(f"Fetching commit {self.deployment.commit_sha[:7]} of {self.deployment.branch}.")
+        return await source.fetch(self.world, self.deployment)
+
+    async def _is_there(self, image: str) -> bool:
+        if not await self.world.containers.image(image):
+            return False
+        self.log.system("Nothing that goes into the image has changed: the earlier image is used again.")
+        return True
+
+    # By commands, in containers of the runner's image
 
     async def _installed(self, runner_image: str, tree: Source, variables: Mapping[str, str]) -> str:
         """The image with the dependencies installed; the runner's own where there is nothing to install."""
@@ -124,6 +146,92 @@ class Builder:
         if complete or exit.oom_killed:
             raise reason
         raise NeedsMore(reason)
+
+    # By the repository's own Dockerfile
+
+    async def _by_dockerfile(self) -> Built:
+        """The image its Dockerfile makes: on images that we have looked at, with the build arguments it declares."""
+        tree = await self._source()
+        file = dockerfile.read(await self._read(tree, dockerfile.NAME))
+        given = environment.building(self.deployment) | {"BASE_IMAGE": self.world.settings.base_image}
+        arguments = {name: given[name] for name in sorted(file.arguments) if given.get(name)}
+        ids = {name: await self._base(name) for name in file.images(arguments)}
+        marks = {"devpush.installation": self.names.installation, plan.PROJECT: str(self.deployment.project.id)}
+        written = file.written(arguments, ids, marks)
+        key = plan.dockerfile_key(tree.tree, written, arguments)
+        name = self.names.image(self.deployment.project, "app", key)
+        if await self._is_there(name):
+            return Built(name, key, reused=True)
+        network = await have_network(self.world, self.deployment.project)
+        names = {id: name for name, id in ids.items()}
+        limits = plan.building(self.config)
+        try:
+            async with source.archive(self.world, tree, await self._context(tree)) as tar:
+                await asyncio.to_thread(_put_in, tar, dockerfile.NAME, written)
+                await self.world.containers.build_image(
+                    tar,
+                    name=name,
+                    build_args=arguments,
+                    labels=plan.labels(self.deployment, "app"),
+                    on_output=lambda stream, line: self._tell(stream, dockerfile.told(line, names)),
+                    limits=limits,
+                    network=network,
+                    timeout=self.world.settings.job_timeout,
+                )
+        except DeployFailed as failure:
+            sentence = self.log.masked(dockerfile.told(str(failure), names) or "")
+            raise plan.image_failed(sentence, limits.memory_mb, self.log.tail(TAIL)) from None
+        return Built(name, key, reused=False)
+
+    async def _read(self, tree: Source, path: str) -> bytes:
+        """A file of the root directory. Raises DeployFailed if there is none."""
+        where = "/".join(filter(None, (self.config["root_dir"], path)))
+        if not any(entry.path == path and entry.mode.startswith("100") for entry in tree.entries):
+            raise DeployFailed(f"There is no {where} in commit {self.deployment.commit_sha[:7]}.")
+        read = self.world.git.read
+        content = await read(tree.repository, self.deployment.commit_sha, where, limit=dockerfile.LONGEST)
+        if content is None:
+            raise DeployFailed(f"{where} is larger than {dockerfile.LONGEST // 1000} kB.")
+        return content
+
+    async def _base(self, name: str) -> str:
+        """The id of an image to build on: the server's own base image, or one just fetched from its registry. An image
+        that happens to be on this engine is somebody's; that it has the right name means nothing."""
+        containers, settings = self.world.containers, self.world.settings
+        where = name if name == settings.base_image else dockerfile.full_name(name, settings.image_registries)
+        if where != settings.base_image:
+            self.log.system(f"Fetching the image {name} …")
+            if not await containers.pull(where, timeout=runners.PULL_TIMEOUT):
+                raise DeployFailed(f"The image {name} can't be had from its registry. Is it public, and spelt right?")
+        id = await containers.image(where)
+        if not id:
+            raise DeployFailed(f"The image {name} is not on this server.")
+        if await containers.triggers(id):
+            raise DeployFailed(
+                f"The image {name} adds instructions of its own to the Dockerfile (ONBUILD), which isn't possible here."
+            )
+        return id
+
+    async def _context(self, tree: Source) -> Sequence[TreeEntry]:
+        """What COPY finds: the root directory, but for what .dockerignore leaves out."""
+        others = [entry for entry in tree.entries if entry.path != dockerfile.NAME]
+        if not any(entry.path == IGNORED for entry in others):
+            return others
+        text = (await self._read(tree, IGNORED)).decode(errors="replace")
+        kept = set(dockerfile.kept([entry.path for entry in others], text))
+        return [entry for entry in others if entry.path in kept]
+
+    def _tell(self, stream: Stream, line: str | None) -> None:
+        if line is not None:
+            self.log.write(stream, line)
+
+
+def _put_in(tar: Path, name: str, text: str) -> None:
+    """Add a file to a tar file."""
+    entry, data = tarfile.TarInfo(name), text.encode()
+    entry.size = len(data)
+    with tarfile.open(tar, "a") as archive:
+        archive.addfile(entry, io.BytesIO(data))
 
 
 class NeedsMore(Exception):

@@ -23,6 +23,8 @@ class Draft:
     source: str
     branch: str
     runner: str
+    runner_version: str = ""
+    """One of the runner's; "": the one the server would choose."""
     username: str = ""
     token: str = field(default="", repr=False)
     key: str = field(default="", repr=False)
@@ -55,6 +57,7 @@ async def create_project(world: World, team: Team, draft: Draft, *, by: User | N
         **_repository(draft),
         "preset": draft.preset,
         "runner": draft.runner,
+        "runner_version": draft.runner_version,
         "root_dir": rules.root_dir(draft.root_dir),
         "install": rules.command(draft.install, "install"),
         "build": rules.command(draft.build, "build"),

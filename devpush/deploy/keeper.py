@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import groupby
 
 from devpush.errors import Unavailable
@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 EVERY = 0.04
 """Seconds between two batches. The first line after a silence doesn't wait at all."""
-BATCH = 500
+BATCH = 2_000
 ROOM = 4_000
 """Lines that may wait here; whoever can wait does so when there are more, and who can't leaves lines out."""
 TOLD_AT_ONCE = 40_000
@@ -129,6 +129,7 @@ def _chunks(lines: Iterable[LogLine]) -> Iterator[list[LogLine]]:
 
 
 def _shown(line: LogLine) -> dict[str, object]:
+    request = {"request": asdict(line.request)} if line.request else {}
     return {
         "id": line.id,
         "at": line.at.isoformat(),
@@ -136,4 +137,5 @@ def _shown(line: LogLine) -> dict[str, object]:
         "stream": line.stream,
         "level": line.level,
         "text": line.text,
+        **request,
     }

@@ -37,6 +37,10 @@ WAITING = f"""i.expires_at > now() AND {STANDS} AND NOT EXISTS (
 ) AND i.email = ANY (ARRAY(SELECT u.email UNION ALL SELECT lower(o.email) FROM identity o WHERE o.user_id = u.id))"""  # noqa: S608
 """Of an invitation `i` and a user `u`: it waits for them."""
 
+HOW_MANY_WAIT = f"""SELECT count(*) FROM invitation i JOIN team t ON t.id = i.team_id AND t.removing_at IS NULL
+    WHERE {WAITING}"""  # noqa: S608
+"""Of a user `u`."""
+
 
 # Who may what
 
@@ -333,11 +337,8 @@ async def waiting_for(user: User) -> list[Waiting]:
 
 
 async def count_waiting(user_id: UUID) -> int:
-    sql = f"""SELECT count(*) AS waiting
-        FROM "user" u JOIN invitation i ON {WAITING} JOIN team t ON t.id = i.team_id AND t.removing_at IS NULL
-        WHERE u.id = $1"""  # noqa: S608 - only our own words stand in it
-    [row] = await fetch(sql, user_id)
-    return int(row["waiting"])
+    rows = await fetch(f'SELECT ({HOW_MANY_WAIT}) AS waiting FROM "user" u WHERE u.id = $1', user_id)  # noqa: S608
+    return sum(int(row["waiting"]) for row in rows)
 
 
 # Open pages follow

@@ -19,6 +19,11 @@ async def tell_project(world: World, project_id: object, team_id: object) -> Non
     await world.live.publish([Happening(topic, "project", {"id": str(project_id)}) for topic in topics])
 
 
+async def tell_domains(world: World, project_id: object) -> None:
+    """After something of a project's domains changed: only its settings show them."""
+    await world.live.publish([Happening(f"project:{project_id}", "domain", {"id": str(project_id)})])
+
+
 async def tell_reported(world: World, deployment_id: object) -> None:
     """After GitHub has heard of a deployment, or won't: only its own page shows that."""
     topic = f"deployment:{deployment_id}"

@@ -16,6 +16,8 @@ from devpush.ports import APP_PORT, Container, ContainerSpec, Exit, Limits, Tree
 
 KIND, PROJECT, DEPLOYMENT = "devpush.kind", "devpush.project", "devpush.deployment"
 APP_DIR = "/app"
+DOCKERFILE = "docker"
+"""The runner that builds the repository's own Dockerfile."""
 IDLE = ("sleep", "infinity")
 """What a build container's own process does while commands run in it."""
 POOL = IPv4Network("10.204.0.0/14")
@@ -58,7 +60,8 @@ def labels(deployment: Deployment, kind: str) -> dict[str, str]:
 
 
 def app(names: Names, deployment: Deployment, environment: Mapping[str, str]) -> ContainerSpec:
-    """The container that serves."""
+    """The container that serves. Without a start command the image says how: that of a repository's own Dockerfile."""
+    start = deployment.config["start"]
     return ContainerSpec(
         name=names.container(deployment, "app"),
         image=deployment.image or "",
@@ -66,9 +69,9 @@ def app(names: Names, deployment: Deployment, environment: Mapping[str, str]) ->
         limits=limits(deployment.config),
         network=names.network(deployment.project),
         address=deployment.address,
-        command=shell(deployment.config["start"]),
+        command=shell(start) if start else None,
         environment=environment,
-        working_dir=APP_DIR,
+        working_dir=working_dir(deployment),
     )
 
 
@@ -82,18 +85,17 @@ def predeploy(names: Names, deployment: Deployment, environment: Mapping[str, st
         network=names.network(deployment.project),
         command=shell(deployment.config["pre_deploy"]),
         environment=environment,
-        working_dir=APP_DIR,
+        working_dir=working_dir(deployment),
     )
 
 
 def workshop(names: Names, deployment: Deployment, kind: str, image: str, cache_paths: Sequence[str]) -> ContainerSpec:
     """A container in which install or build commands run. It has no environment of its own: commit would keep it."""
-    config = deployment.config
     return ContainerSpec(
         name=names.container(deployment, kind),
         image=image,
         labels=labels(deployment, kind),
-        limits=Limits(memory_mb=max(config["memory_mb"], 512), cpu_quota=max(config["cpu_quota"], 100_000), pids=1024),
+        limits=building(deployment.config),
         network=names.network(deployment.project),
         command=IDLE,
         caches={names.cache(deployment.project, path): path for path in cache_paths},
@@ -103,6 +105,16 @@ def workshop(names: Names, deployment: Deployment, kind: str, image: str, cache_
 
 def limits(config: Mapping[str, Any]) -> Limits:
     return Limits(memory_mb=config["memory_mb"], cpu_quota=config["cpu_quota"])
+
+
+def building(config: Mapping[str, Any]) -> Limits:
+    """At least a core and 512 MB, whatever the app has: building is what people wait for."""
+    return Limits(memory_mb=max(config["memory_mb"], 512), cpu_quota=max(config["cpu_quota"], 100_000), pids=1024)
+
+
+def working_dir(deployment: Deployment) -> str | None:
+    """Where its files are; an image of the repository's own Dockerfile says it itself."""
+    return None if deployment.config["runner"] == DOCKERFILE else APP_DIR
 
 
 def shell(command: str) -> tuple[str, ...]:
@@ -134,6 +146,11 @@ def build_key(tree: str, runner: str, config: Mapping[str, Any], variables: Mapp
     seen = sorted(variables.items()) if config["build"] else []
     files = sorted(config["dependency_files"])
     return key("build", tree, runner, config["install"], config["build"], files, seen)
+
+
+def dockerfile_key(tree: str, written: str, arguments: Mapping[str, str]) -> str:
+    """`written` holds the ids of the images it is built on."""
+    return key("dockerfile", tree, written, sorted(arguments.items()))
 
 
 def key(*parts: object) -> str:
@@ -186,6 +203,17 @@ def with_tail(sentence: str, tail: Sequence[str]) -> str:
     return "\n".join([sentence, "Its last lines:", *tail]) if tail else sentence
 
 
+def image_failed(failure: str, memory_mb: int, tail: Sequence[str]) -> DeployFailed:
+    """Why a Dockerfile came to nothing, in the builder's words."""
+    sentence = failure.partition("\n")[0]
+    if sentence.rstrip(".").endswith("returned a non-zero code: 137"):
+        sentence += (
+            f" It was killed, probably because it used more than its {memory_mb} MB of memory. "
+            "Raise the project's memory under Settings → Resources, or let the command use less."
+        )
+    return DeployFailed(with_tail(sentence, tail))
+
+
 def one_line(command: str) -> str:
     flat = " ".join(command.split())
     return flat if len(flat) <= 80 else flat[:77] + "…"
@@ -203,7 +231,7 @@ def app_ended(container: Container | None, exit: Exit, config: Mapping[str, Any]
                 tail,
             )
         )
-    if exit.code == 127:
+    if exit.code == 127 and config["start"]:
         program = (shlex_split(config["start"]) or ["?"])[0]
         return DeployFailed(
             with_tail(
@@ -212,9 +240,12 @@ def app_ended(container: Container | None, exit: Exit, config: Mapping[str, Any]
                 tail,
             )
         )
-    return DeployFailed(
-        with_tail(f"The app {how_it_ended(exit, config['memory_mb'])} before it answered on port {APP_PORT}.", tail)
-    )
+    sentence = f"The app {how_it_ended(exit, config['memory_mb'])} before it answered on port {APP_PORT}."
+    if config["runner"] == DOCKERFILE and any("ermission denied" in line for line in tail):
+        sentence += (
+            " It runs as user 1000, whatever USER its Dockerfile says: let that user own what the app writes to."
+        )
+    return DeployFailed(with_tail(sentence, tail))
 
 
 def shlex_split(command: str) -> list[str]:

@@ -12,6 +12,7 @@ from devpush.deploy import branches, payloads, traffic, watch
 from devpush.deploy import environment as variables
 from devpush.deploy.branches import SUPERSEDES, Past
 from devpush.deploy.news import tell
+from devpush.deploy.outdated import needs_build
 from devpush.deploy.payloads import NotAPush, Push
 from devpush.deploy.source import repository
 from devpush.errors import DeployFailed, Refused
@@ -43,8 +44,9 @@ async def deploy_branch(
     return await queue(world, project, environment, branch, commit, by=by, trigger=trigger, number=number)
 
 
-async def redeploy(world: World, deployment: Deployment, *, by: User | None) -> Deployment:
-    """The same commit once more, with today's settings and variables."""
+async def redeploy(world: World, deployment: Deployment, *, by: User | None, keep_image: bool = False) -> Deployment:
+    """The same commit once more, with today's settings and variables. `keep_image`: without a build, as long as nothing
+    that goes into the image was set otherwise meanwhile."""
     await deployment.fetch_related("project", "environment")
     if not deployment.environment:
         raise Refused("The environment of this deployment is gone. Deploy a branch instead.")
@@ -57,6 +59,7 @@ async def redeploy(world: World, deployment: Deployment, *, by: User | None) -> 
         by=by,
         trigger="redeploy",
         source=deployment,
+        keep_image=keep_image and bool(deployment.image and await world.containers.image(deployment.image)),
     )
 
 
@@ -133,13 +136,17 @@ async def queue(
     trigger: str,
     source: Deployment | None = None,
     number: int | None = None,
+    keep_image: bool = False,
 ) -> Deployment:
     """One more deployment, with a snapshot of today's settings and variables. Older ones that haven't begun are
-    skipped: the newest commit of a branch is what people wait for."""
+    skipped: the newest commit of a branch is what people wait for. `keep_image`: the source's, if it would do."""
     project = await Project.get(id=project.id)
+    image = source.image if source and keep_image and not needs_build(source.config, project.config()) else None
     async with in_transaction():
         await environments_of(project, in_turn=True)
-        queued = await _make(project, environment, branch, commit, by=by, trigger=trigger, source=source, number=number)
+        queued = await _make(
+            project, environment, branch, commit, by=by, trigger=trigger, source=source, number=number, image=image
+        )
     await announce(world, [queued])
     return queued.deployment
 
@@ -167,6 +174,7 @@ async def _make(
     trigger: str,
     source: Deployment | None = None,
     number: int | None = None,
+    image: str | None = None,
 ) -> Queued:
     """Inside a transaction."""
     deployment = await Deployment.create(
@@ -175,6 +183,7 @@ async def _make(
         environment=environment,
         created_by=by,
         source=source,
+        image=image,
         trigger=trigger,
         branch=branch,
         commit_sha=commit.sha,
@@ -255,7 +264,7 @@ async def record(
 
 def _unwanted(project: Project, push: Push, past: Past) -> str:
     """Why nobody wants it deployed, if so."""
-    if marker := SKIP.search(push.message):
+    if project.skip_by_message and (marker := SKIP.search(push.message)):
         return f"Its commit message says {marker[0]}."
     changed = push.changed if past.followed_by(push) else None  # else there was a push of which we know nothing
     if not watch.concerns(changed, project.watch_paths):

@@ -1,7 +1,6 @@
 """Back to an earlier deployment: its stopped container starts, the aliases move, the route is seen. No build."""
 
 import asyncio
-import json
 import time
 
 from devpush.deploy import environment, plan, traffic
@@ -9,9 +8,8 @@ from devpush.deploy.network import have_network
 from devpush.deploy.news import tell
 from devpush.deploy.plan import Names
 from devpush.errors import DeployFailed, Refused
-from devpush.models import Alias, Deployment, Environment, State, User
+from devpush.models import Deployment, State, User
 from devpush.models.deployment import next_act
-from devpush.models.project import CONFIG
 from devpush.ports import AddressTaken, ImageMissing, World
 
 READY_WITHIN = 60
@@ -132,37 +130,3 @@ async def _tell_both(world: World, deployment: Deployment, before: object) -> No
 
 def _title(deployment: Deployment) -> str:
     return (deployment.commit_message.splitlines() or [deployment.commit_sha[:7]])[0][:80]
-
-
-async def difference(deployment: Deployment, target: Environment) -> list[str]:
-    """What will change when the environment gets this deployment: sentences about commit, variables (by name only)
-    and settings."""
-    alias = await Alias.get_or_none(project_id=target.project_id, environment_id=target.id, kind__in=traffic.SERVING)
-    now = await Deployment.get_or_none(id=alias.deployment_id) if alias and alias.deployment_id else None
-    if now is None:
-        return [f"{target.name} runs nothing now; it will run “{_title(deployment)}” ({deployment.commit_sha[:7]})."]
-    changes = [_commit_change(now, deployment), *_variable_changes(now, deployment)]
-    settings = [
-        WORDS.get(name, name.replace("_", " "))
-        for name in CONFIG
-        if now.config.get(name) != deployment.config.get(name)
-    ]
-    if settings:
-        changes.append(f"Settings as they were then: {', '.join(settings)}.")
-    return changes
-
-
-def _commit_change(now: Deployment, then: Deployment) -> str:
-    if now.commit_sha == then.commit_sha:
-        return f"The commit stays {then.commit_sha[:7]} “{_title(then)}”."
-    return f"The commit changes from {now.commit_sha[:7]} “{_title(now)}” to {then.commit_sha[:7]} “{_title(then)}”."
-
-
-def _variable_changes(now: Deployment, then: Deployment) -> list[str]:
-    have, had = json.loads(now.variables), json.loads(then.variables)
-    groups = {
-        "Variables with another value": [key for key in had if key in have and have[key] != had[key]],
-        "Variables that were not set then": [key for key in have if key not in had],
-        "Variables that were set then": [key for key in had if key not in have],
-    }
-    return [f"{sentence}: {', '.join(sorted(keys))}." for sentence, keys in groups.items() if keys]

@@ -75,8 +75,8 @@ class Rollout:
 
     async def build(self) -> Step:
         source = self.deployment.source
-        if self.deployment.trigger == "promotion" and source is not None:
-            self.log.system(f"Promoting the image of deployment {source.short_id}: nothing to build.")
+        if source is not None and (self.deployment.image or self.deployment.trigger == "promotion"):
+            self.log.system(f"The image of deployment {source.short_id} is taken as it is: nothing to build.")
             return State.starting, {
                 "image": source.image,
                 "build_key": source.build_key,
@@ -136,7 +136,8 @@ class Rollout:
 
     async def _start_app(self, variables: dict[str, str]) -> None:
         """Make and start the container; an address that an unknown container has taken meanwhile is given up."""
-        self.log.system(f"Starting the app: {plan.one_line(self.deployment.config['start'])}")
+        start = plan.one_line(self.deployment.config["start"]) or "as its image says"
+        self.log.system(f"Starting the app: {start}")
         for _ in range(5):
             await have_address(self.deployment)
             try:

@@ -6,7 +6,7 @@ import io
 import tarfile
 import tempfile
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -27,12 +27,16 @@ class Runner:
 
     slug: str
     title: str
-    base_image: str
+    base_images: Mapping[str, str]
+    """Version → the official image it is built on; the first is what a new project gets. None: it is no image of ours,
+    the repository's own Dockerfile makes one."""
     install: str
     build: str
     start: str
     dependency_files: tuple[str, ...]
     cache_paths: tuple[str, ...]
+    borrows: tuple[str, ...]
+    """Other runners whose files its Dockerfile copies from."""
     folder: Path
     example_title: str
     example_description: str
@@ -40,6 +44,23 @@ class Runner:
     @property
     def example(self) -> Path:
         return self.folder / "example"
+
+    @property
+    def own_dockerfile(self) -> bool:
+        """Whether it is the repository that says how its image is made."""
+        return not self.base_images
+
+    def base_image(self, settings: Settings, version: str = "") -> str:
+        """What this version is built on here ("": what the server would choose). Raises DeployFailed."""
+        if settings.base_image:
+            return settings.base_image
+        found = self.base_images.get(version) if version else next(iter(self.base_images.values()))
+        if not found:
+            raise DeployFailed(
+                f"There is no {self.title} {version} here. Choose one of {', '.join(self.base_images)} "
+                "under Settings → Build and deploy."
+            )
+        return found
 
 
 @lru_cache
@@ -51,17 +72,16 @@ def runners() -> dict[str, Runner]:
 def _runner(toml: Path) -> Runner:
     said = tomllib.loads(toml.read_text())
     example = said.get("example", {})
-    if isinstance(example, str):
-        example = {}
     return Runner(
         slug=toml.parent.name,
         title=said["title"],
-        base_image=next(iter(said["base_images"].values())),
+        base_images=said.get("base_images", {}),
         install=said.get("install", ""),
         build=said.get("build", ""),
         start=said.get("start", ""),
         dependency_files=tuple(said.get("dependency_files", ())),
         cache_paths=tuple(said.get("cache_paths", ())),
+        borrows=tuple(said.get("borrows", ())),
         folder=toml.parent,
         example_title=example.get("title", said["title"]),
         example_description=example.get("description", ""),
@@ -76,28 +96,36 @@ def runner(slug: str) -> Runner:
     return found
 
 
-async def image(settings: Settings, containers: Containers, slug: str, say: Callable[[str], None]) -> str:
+async def image(settings: Settings, containers: Containers, slug: str, version: str, say: Callable[[str], None]) -> str:
     """The id of the runner's image, as it was prepared last; prepared now if this engine hasn't got it."""
-    record = _record(settings, slug)
+    record = _record(settings, slug, version)
     name = await asyncio.to_thread(record.read_text) if record.exists() else ""
-    return (name and await containers.image(name)) or await prepare(settings, containers, slug, say)
+    return (name and await containers.image(name)) or await prepare(settings, containers, slug, version, say)
 
 
-async def prepare(settings: Settings, containers: Containers, slug: str, say: Callable[[str], None]) -> str:
+async def prepare(
+    settings: Settings, containers: Containers, slug: str, version: str, say: Callable[[str], None]
+) -> str:
     """The id of the image for the runner's present content, base image and CA; built if need be, and from now on used.
     It is remembered so that a later start without BASE_IMAGE in its environment goes on with it."""
     chosen = runner(slug)
-    base = await _base(settings, containers, chosen, say)
-    content = await asyncio.to_thread(_content, chosen.folder, settings.runner_ca_bundle)
+    base_image = chosen.base_image(settings, version)
+    base = await _base(containers, base_image, say)
+    content = await asyncio.to_thread(_content, chosen, settings.runner_ca_bundle)
     name = f"devpush-runner-{slug}:{hashlib.sha256(base.encode() + content).hexdigest()[:16]}"
     async with _one_at_a_time:
-        id = await containers.image(name) or await _build(settings, containers, chosen, name, content, say)
-        await asyncio.to_thread(_remember, _record(settings, slug), name)
+        id = await containers.image(name)
+        if not id:
+            say(f"Building the runner image {chosen.title} {version}".rstrip() + " …")
+            id = await _build(settings, containers, chosen, name, base_image, content)
+        await asyncio.to_thread(_remember, _record(settings, slug, version), name)
     return id
 
 
-def _record(settings: Settings, slug: str) -> Path:
-    return settings.data_dir / "runners" / slug
+def _record(settings: Settings, slug: str, version: str) -> Path:
+    """Where BASE_IMAGE takes the place of every version, there is one image."""
+    one = settings.base_image or not version
+    return settings.data_dir / "runners" / (slug if one else f"{slug}-{version}")
 
 
 def _remember(record: Path, name: str) -> None:
@@ -105,8 +133,7 @@ def _remember(record: Path, name: str) -> None:
     record.write_text(name)
 
 
-async def _base(settings: Settings, containers: Containers, chosen: Runner, say: Callable[[str], None]) -> str:
-    name = settings.base_image or chosen.base_image
+async def _base(containers: Containers, name: str, say: Callable[[str], None]) -> str:
     if there := await containers.image(name):
         return there
     say(f"Fetching the base image {name} …")
@@ -119,22 +146,15 @@ async def _base(settings: Settings, containers: Containers, chosen: Runner, say:
 
 
 async def _build(
-    settings: Settings,
-    containers: Containers,
-    chosen: Runner,
-    name: str,
-    content: bytes,
-    say: Callable[[str], None],
+    settings: Settings, containers: Containers, chosen: Runner, name: str, base_image: str, content: bytes
 ) -> str:
-    say(f"Building the runner image {chosen.title} …")
-    base = settings.base_image or chosen.base_image
     with tempfile.TemporaryDirectory(dir=_scratch(settings)) as folder:
         context = Path(folder) / "context.tar"
         await asyncio.to_thread(context.write_bytes, content)
         return await containers.build_image(
             context,
             name=name,
-            build_args={"BASE_IMAGE": base},
+            build_args={"BASE_IMAGE": base_image},
             labels={"devpush.runner": chosen.slug},
             on_output=lambda *_: None,  # a failure brings its last lines along
             timeout=BUILD_TIMEOUT,
@@ -147,19 +167,33 @@ def _scratch(settings: Settings) -> Path:
     return folder
 
 
-def _content(folder: Path, ca_bundle: Path | None) -> bytes:
-    """The build context as a tar that is the same for the same files: the folder without its example, and the CA."""
-    files = {
-        str(path.relative_to(folder)): path.read_bytes()
+def _content(chosen: Runner, ca_bundle: Path | None) -> bytes:
+    """The build context as a tar that is the same for the same files: the folder without its example, those it borrows
+    from under their own names, and the CA."""
+    files = _files(chosen.folder)
+    for slug in chosen.borrows:
+        files |= {f"{slug}/{name}": file for name, file in _files(FOLDER / slug).items() if name not in OWN}
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        for name, (mode, data) in sorted({**files, "ca-bundle.crt": _ca(ca_bundle)}.items()):
+            entry = tarfile.TarInfo(name)
+            entry.size, entry.mode = len(data), mode
+            tar.addfile(entry, io.BytesIO(data))
+    return buffer.getvalue()
+
+
+OWN = ("Dockerfile", "runner.toml")
+"""What nobody borrows."""
+
+
+def _files(folder: Path) -> dict[str, tuple[int, bytes]]:
+    """Name → (mode, bytes)."""
+    return {
+        str(path.relative_to(folder)): (0o755 if path.stat().st_mode & 0o111 else 0o644, path.read_bytes())
         for path in folder.rglob("*")
         if path.is_file() and path.relative_to(folder).parts[0] != "example"
     }
-    files["ca-bundle.crt"] = ca_bundle.read_bytes() if ca_bundle else b""
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as tar:
-        for name, data in sorted(files.items()):
-            entry = tarfile.TarInfo(name)
-            executable = name != "ca-bundle.crt" and (folder / name).stat().st_mode & 0o111
-            entry.size, entry.mode = len(data), 0o755 if executable else 0o644
-            tar.addfile(entry, io.BytesIO(data))
-    return buffer.getvalue()
+
+
+def _ca(bundle: Path | None) -> tuple[int, bytes]:
+    return 0o644, bundle.read_bytes() if bundle else b""

@@ -233,10 +233,11 @@ async def retire_images(world: World) -> None:
     old = datetime.now(UTC) - timedelta(hours=1)
     for name, _, created in await world.containers.images({}):
         kind = name.rpartition(":")[2].partition("-")[0]
-        nameless = name.startswith("sha256:")  # two deployments built the same: the newer image took the name
+        # Two deployments built the same and the newer image took the name; or it is a stage of some Dockerfile.
+        nameless = name.startswith("sha256:")
         if name in keep or created > old or not (nameless or kind in ("app", "deps")):
             continue
-        if kind == "deps" and created > datetime.now(UTC) - timedelta(days=7):
+        if (nameless or kind == "deps") and created > datetime.now(UTC) - timedelta(days=7):
             continue
         await world.containers.remove_image(name)
 

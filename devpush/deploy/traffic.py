@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -13,16 +13,19 @@ from tortoise.transactions import in_transaction
 
 from devpush.deploy.plan import Names
 from devpush.errors import DeployFailed
-from devpush.models import Alias, AliasKind, Deployment, Environment, Project, State
+from devpush.models import Alias, AliasKind, Deployment, Domain, DomainState, Environment, Project, State
 from devpush.models.database import column
 from devpush.models.names import label, slugify
 from devpush.models.project import PRODUCTION
-from devpush.ports import APP_PORT, Route, RouteTable, World
+from devpush.ports import APP_PORT, Redirect, Route, RouteTable, World
 from devpush.settings import Settings
 
 SEEN_TIMEOUT = 20
+OF_ENVIRONMENT = (AliasKind.production, AliasKind.environment)
 SERVING = (AliasKind.production, AliasKind.environment, AliasKind.branch)
 """What keeps a deployment running: its own `-id-` name leads to it only as long as one of these does."""
+ROUTED = (DomainState.verified, DomainState.failing)
+"""Domains that are served. Where to follows from the aliases: they move with their environment."""
 COMING = Q(state__in=(State.starting, State.routing)) | Q(health="waking")
 """Not serving yet, or not surely: what served before goes on until it does."""
 
@@ -130,27 +133,46 @@ async def wanted(settings: Settings, project_id: UUID | None = None) -> Wanted:
     running = frozenset(serving | coming | still)
     kept = frozenset(alias.previous_id for alias in aliases if alias.previous_id and alias.kind in SERVING) - running
     addresses = dict(await Deployment.filter(id__in=list(serving), address__isnull=False).values_list("id", "address"))
-    by_project: dict[UUID, list[Alias]] = {}
+    domains = await Domain.filter(of_project, state__in=ROUTED, held__isnull=False)
+    by_project: dict[UUID, tuple[list[Alias], list[Domain]]] = {}
     for alias in aliases:
-        by_project.setdefault(alias.project_id, []).append(alias)
-    tables = {id: route_table(settings, id, rows, addresses) for id, rows in by_project.items()}
+        by_project.setdefault(alias.project_id, ([], []))[0].append(alias)
+    for domain in domains:
+        if domain.project_id not in removing:
+            by_project.setdefault(domain.project_id, ([], []))[1].append(domain)
+    tables = {id: route_table(settings, id, *rows, addresses) for id, rows in by_project.items()}
     return Wanted(running, kept, tables)
 
 
 def route_table(
-    settings: Settings, project_id: UUID, aliases: Iterable[Alias], addresses: Mapping[UUID, str]
+    settings: Settings,
+    project_id: UUID,
+    aliases: Sequence[Alias],
+    domains: Sequence[Domain],
+    addresses: Mapping[UUID, str],
 ) -> RouteTable:
-    """A route for every alias whose deployment has an address; in the order in which they are read back."""
-    routes = [
-        Route(
-            host=hostname(settings, alias),
-            deployment=str(alias.deployment_id),
-            upstream=f"http://{addresses[alias.deployment_id]}:{APP_PORT}",
-        )
-        for alias in aliases
-        if alias.deployment_id and alias.deployment_id in addresses
+    """A route for every alias whose deployment has an address, and for every domain of its environment; in the order in
+    which they are read back."""
+    secure = settings.url_scheme == "https"
+    upstreams = {id: f"http://{address}:{APP_PORT}" for id, address in addresses.items()}
+    live = [(alias, id) for alias in aliases if (id := alias.deployment_id) and id in upstreams]
+    serving = {of: id for alias, id in live if (of := alias.environment_id) and alias.kind in OF_ENVIRONMENT}
+    routes = [Route(hostname(settings, alias), str(id), upstreams[id]) for alias, id in live]
+    routes += [
+        Route(domain.hostname, str(id), upstreams[id], certificate=secure)
+        for domain in domains
+        if not domain.redirect_to and domain.environment_id and (id := serving.get(domain.environment_id))
     ]
-    return RouteTable(str(project_id), tuple(sorted(routes, key=lambda route: route.host)))
+    redirects = [
+        Redirect(domain.hostname, domain.redirect_to, domain.redirect_status or 307, certificate=secure)
+        for domain in domains
+        if domain.redirect_to
+    ]
+    return RouteTable(str(project_id), tuple(sorted(routes, key=_host)), tuple(sorted(redirects, key=_host)))
+
+
+def _host(each: Route | Redirect) -> str:
+    return each.host
 
 
 # Following ------------------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from datetime import timedelta
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from devpush.deploy import heads, inbox, source, sweep
-from devpush.models import EmailChange, OAuthAttempt, Session, SignInLink
+from devpush.models import EmailChange, OAuthAttempt, Session, SignInLink, metric
 from devpush.models.database import TROUBLE
 from devpush.models.people import now
 from devpush.ports import World
@@ -21,11 +21,18 @@ async def sweep_soon(world: World) -> None:
 
 
 async def forget_expired(_: World) -> None:
-    """Sessions, links, and what came by webhooks, once their time is over."""
+    """Sessions, links, metrics, and what came by webhooks, once their time is over."""
     for model in (Session, OAuthAttempt, EmailChange):
         await model.filter(expires_at__lt=now()).delete()
     await SignInLink.filter(expires_at__lt=now() - timedelta(days=1)).delete()
     await inbox.forget_old()
+    await metric.forget_old(now())
+
+
+async def forget_lines(world: World) -> None:
+    """Whole days, as they are kept: to look for single lines would take long, each time."""
+    today = now().replace(hour=0, minute=0, second=0, microsecond=0)
+    await world.logs.forget(before=today - timedelta(days=world.settings.log_retention_days))
 
 
 TABLE: dict[str, tuple[Job, timedelta]] = {
@@ -34,6 +41,7 @@ TABLE: dict[str, tuple[Job, timedelta]] = {
     "retire images": (sweep.retire_images, timedelta(hours=1)),
     "forget mirrors": (source.forget_unused, timedelta(hours=1)),
     "forget expired": (forget_expired, timedelta(hours=1)),
+    "forget log lines": (forget_lines, timedelta(hours=1)),
 }
 
 

@@ -1,6 +1,7 @@
-"""A .env file's text → variables: comments, `export`, quotes, multi-line values. Nothing is expanded."""
+"""A .env file's text ↔ variables: comments, `export`, quotes, multi-line values. Nothing is expanded."""
 
 import re
+from collections.abc import Mapping
 
 from devpush.errors import Refused
 from devpush.models import rules
@@ -12,6 +13,8 @@ UNQUOTED = re.compile(r"[^\n]*")
 COMMENT = re.compile(r"(^|[ \t])#.*")
 QUOTED = {'"': re.compile(r'"((?:[^"\\]|\\.)*+)"', re.DOTALL), "'": re.compile(r"'([^']*+)'")}
 ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+NEEDS_NO_QUOTES = re.compile(r"[\w./:@%+,=-]*", re.ASCII)
+"""Neither here nor in a shell."""
 MEANING = {"n": "\n", "r": "\r", "t": "\t", '"': '"', "'": "'", "\\": "\\", "$": "$", "\n": ""}
 
 
@@ -66,3 +69,17 @@ def _value(text: str, at: int) -> tuple[str, int]:
 
 def _unescape(found: re.Match[str]) -> str:
     return MEANING.get(found[1], found[0])
+
+
+def render(variables: Mapping[str, str]) -> str:
+    """The text that `parse` reads the same variables from, as a person would write it."""
+    return "".join(f"{key}={_written(value)}\n" for key, value in variables.items())
+
+
+def _written(value: str) -> str:
+    if NEEDS_NO_QUOTES.fullmatch(value):
+        return value
+    if "'" not in value and "\r" not in value:
+        return f"'{value}'"
+    escaped = re.sub(r'([\\"$])', r"\\\1", value).replace("\r", "\\r")
+    return f'"{escaped}"'

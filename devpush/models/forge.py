@@ -11,6 +11,7 @@ class Forge:
     repository: str
     commits: str
     branches: str
+    comparison: str
 
     def commit(self, sha: str) -> str:
         return f"{self.repository}/{self.commits}/{quote(sha)}"
@@ -18,11 +19,15 @@ class Forge:
     def branch(self, name: str) -> str:
         return f"{self.repository}/{self.branches}/{quote(name)}"
 
+    def compare(self, old: str, new: str) -> str:
+        """What `new` has and `old` hasn't."""
+        return f"{self.repository}/{self.comparison.format(quote(old), quote(new))}"
 
-GITHUB = ("commit", "tree")
-GITLAB = ("-/commit", "-/tree")
-GITEA = ("commit", "src/branch")
-BITBUCKET = ("commits", "branch")
+
+GITHUB = ("commit", "tree", "compare/{}...{}")
+GITLAB = ("-/commit", "-/tree", "-/compare/{}...{}")
+GITEA = ("commit", "src/branch", "compare/{}...{}")
+BITBUCKET = ("commits", "branch", "branches/compare/{1}..{0}")
 KNOWN = {
     "github.com": GITHUB,
     "gitlab.com": GITLAB,

@@ -6,7 +6,7 @@ Nothing here knows where apps are reached: whoever asks gives `url`, from an ali
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any, Generic, Literal, TypeVar
 from urllib.parse import urlsplit
@@ -19,8 +19,9 @@ from devpush.models.forge import Forge, forge
 from devpush.models.project import PRODUCTION
 
 PAGE = 25
-MOST_COUNTED = 10_000
-"""Counting goes no further: nobody turns 400 pages, and a large project must not make everyone wait."""
+CARDS = 24
+MOST_COUNTED = 2_500
+"""Counting goes no further: nobody turns 100 pages, and a large project must not make everyone wait."""
 
 UNSHOWN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
@@ -179,16 +180,6 @@ class EnvironmentName:
 
 
 @dataclass(frozen=True, slots=True)
-class VariableRow:
-    """A variable without its value."""
-
-    id: UUID
-    key: str
-    environment_name: str
-    updated_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
     """A page of a list: the `number`-th of `pages`. `total` counts no further than MOST_COUNTED."""
 
@@ -196,12 +187,6 @@ class Page(Generic[T]):
     number: int
     pages: int
     total: int
-
-
-@dataclass(frozen=True, slots=True)
-class DeploymentsPage:
-    page: Page[DeploymentRow]
-    environments: Sequence[EnvironmentName]
 
 
 # Deployments in lists
@@ -236,10 +221,14 @@ async def latest_deployments(
     """The newest deployments of a project or of all the team's projects."""
     if project_id:
         newest = "SELECT * FROM deployment WHERE project_id = $1 ORDER BY number DESC LIMIT $2"
-    else:  # the newest of each project first: the index serves that, however many deployments a team has
-        newest = """SELECT x.* FROM project y CROSS JOIN LATERAL (
+    else:  # the projects that deployed last, of each its newest: two steps along an index, however many there are
+        newest = """SELECT x.* FROM (
+            SELECT y.id FROM project y CROSS JOIN LATERAL (
+                SELECT z.number FROM deployment z WHERE z.project_id = y.id ORDER BY z.number DESC LIMIT 1
+            ) last WHERE y.team_id = $1 AND y.removing_at IS NULL ORDER BY last.number DESC LIMIT $2
+        ) y CROSS JOIN LATERAL (
             SELECT * FROM deployment z WHERE z.project_id = y.id ORDER BY z.number DESC LIMIT $2
-        ) x WHERE y.team_id = $1 AND y.removing_at IS NULL ORDER BY x.number DESC LIMIT $2"""
+        ) x ORDER BY x.number DESC LIMIT $2"""
     sql = f"{DEPLOYMENT} FROM ({newest}) d {OF_DEPLOYMENT} ORDER BY d.number DESC"
     return [_row(record, url) for record in await fetch(sql, project_id or team_id, limit)]
 
@@ -313,15 +302,19 @@ def _url(record: Record, url: Url) -> str | None:
 # The deployments page
 
 
-async def deployments_page(project_id: UUID, filters: Mapping[str, str], number: int, *, url: Url) -> DeploymentsPage:
-    """A page of a project's deployments, newest first; filters: environment, status, branch, from, to."""
-    conditions, values = _conditions(project_id, filters)
+async def deployments_page(
+    project_id: UUID,
+    filters: Mapping[str, str],
+    number: int,
+    *,
+    url: Url,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> Page[DeploymentRow]:
+    """A page of a project's deployments, newest first; filters: environment, status, branch."""
+    conditions, values = _conditions(project_id, filters, since, until)
     counted = f"SELECT FROM deployment d WHERE {conditions} LIMIT {MOST_COUNTED}"
-    named = "SELECT array_agg(ARRAY[id::text, name, slug, color] ORDER BY position) FROM environment"
-    [head] = await fetch(
-        f"SELECT (SELECT count(*) FROM ({counted}) c) AS total, ({named} WHERE project_id = $1) AS names",  # noqa: S608
-        *values,
-    )
+    [head] = await fetch(f"SELECT count(*) AS total FROM ({counted}) c", *values)  # noqa: S608
     pages = max(1, -(-head["total"] // PAGE))
     number = min(max(number, 1), pages)
     window = f"LIMIT {PAGE} OFFSET {(number - 1) * PAGE}"
@@ -329,38 +322,31 @@ async def deployments_page(project_id: UUID, filters: Mapping[str, str], number:
         SELECT * FROM deployment d WHERE {conditions} ORDER BY d.number DESC {window}
     ) d {OF_DEPLOYMENT} ORDER BY d.number DESC"""  # noqa: S608 - only our own words stand in it
     rows = [_row(record, url) for record in await fetch(sql, *values)] if head["total"] else []
-    names = [EnvironmentName(UUID(id), name, slug, color) for id, name, slug, color in head["names"] or []]
-    return DeploymentsPage(Page(rows, number, pages, head["total"]), names)
+    return Page(rows, number, pages, head["total"])
 
 
-def _conditions(project_id: UUID, filters: Mapping[str, str]) -> tuple[str, list[object]]:
+def _conditions(
+    project_id: UUID, filters: Mapping[str, str], since: datetime | None, until: datetime | None
+) -> tuple[str, list[object]]:
     """SQL conditions on `d` with their values; what makes no sense is not asked for."""
-    conditions, values = ["d.project_id = $1"], list[object]([project_id])
+    slug = filters.get("environment")
+    conditions, values = [] if slug else ["d.project_id = $1"], list[object]([project_id])
 
     def have(condition: str, value: object) -> None:
         values.append(value)
         conditions.append(condition.format(f"${len(values)}"))
 
-    if slug := filters.get("environment"):
+    if slug:  # by itself: PostgreSQL thinks that few of a project's deployments are of any one environment
         have("d.environment_id = (SELECT id FROM environment WHERE project_id = $1 AND slug = {})", slug)
     if filters.get("status") in set(State):
         have("d.state = {}", filters["status"])
     if branch := filters.get("branch"):
         have("d.branch = {}", branch)
-    if since := _day(filters.get("from")):
+    if since:
         have("d.created_at >= {}", since)
-    if until := _day(filters.get("to")):
-        have("d.created_at < {}", until + timedelta(days=1))
+    if until:
+        have("d.created_at < {}", until)
     return " AND ".join(conditions), values
-
-
-def _day(text: str | None) -> datetime | None:
-    """Midnight (UTC) of a day written YYYY-MM-DD."""
-    try:
-        day = date.fromisoformat(text or "")
-        return datetime.fromisoformat(f"{day.isoformat()}T00:00:00+00:00") if day.year < 9999 else None
-    except ValueError:
-        return None
 
 
 async def find_deployment(project_id: UUID, text: str) -> UUID | None:
@@ -394,8 +380,7 @@ async def environment_cards(project_id: UUID, *, url: Url) -> list[EnvironmentCa
         LEFT JOIN alias a ON a.environment_id = e.id AND a.project_id = e.project_id
             AND a.kind IN ('production', 'environment')
         LEFT JOIN LATERAL (
-            SELECT d.id FROM deployment d WHERE d.project_id = e.project_id AND d.environment_id = e.id
-            ORDER BY d.number DESC LIMIT 1
+            SELECT d.id FROM deployment d WHERE d.environment_id = e.id ORDER BY d.number DESC LIMIT 1
         ) latest ON true
         WHERE e.project_id = $1 ORDER BY e.slug <> 'production', e.position, e.name
         """,
@@ -441,18 +426,39 @@ PROJECT = """
 """
 
 
-async def project_cards(team_id: UUID, q: str = "", *, url: Url, limit: int | None = None) -> list[ProjectCard]:
+async def projects_page(team_id: UUID, q: str, number: int, *, url: Url) -> Page[ProjectCard]:
+    """A page of the team's projects, as `project_cards` finds them."""
+    [head] = await fetch(
+        """SELECT count(*) AS total FROM project p WHERE p.team_id = $1 AND p.removing_at IS NULL
+            AND (p.name ILIKE $2 OR p.slug ILIKE $2)""",
+        team_id,
+        _holding(q),
+    )
+    pages = max(1, -(-head["total"] // CARDS))
+    number = min(max(number, 1), pages)
+    cards = await project_cards(team_id, q, url=url, limit=CARDS, offset=(number - 1) * CARDS)
+    return Page(cards, number, pages, head["total"])
+
+
+async def project_cards(
+    team_id: UUID, q: str = "", *, url: Url, limit: int | None = None, offset: int = 0
+) -> list[ProjectCard]:
     """The team's projects whose name or slug holds `q`, the most recently active first."""
-    pattern = "%" + re.sub(r"([\\%_])", r"\\\1", q.strip()) + "%"
     records = await fetch(
         f"""{PROJECT} WHERE p.team_id = $1 AND p.removing_at IS NULL
             AND (p.name ILIKE $2 OR p.slug ILIKE $2)
-        ORDER BY active_at DESC, p.slug LIMIT $3""",
+        ORDER BY active_at DESC, p.slug LIMIT $3 OFFSET $4""",
         team_id,
-        pattern,
+        _holding(q),
         limit,
+        offset,
     )
     return await _project_cards(records, url)
+
+
+def _holding(q: str) -> str:
+    """For LIKE."""
+    return "%" + re.sub(r"([\\%_])", r"\\\1", q.strip()) + "%"
 
 
 async def project_card(project_id: UUID, *, url: Url) -> ProjectCard | None:
@@ -596,20 +602,6 @@ def _build_note(record: Record) -> str:
     if record["trigger"] == "promotion":
         return "Nothing to build: this image was built before."
     return "Nothing to build: same inputs as before." if record["image_reused"] else ""
-
-
-# Variables
-
-
-async def variables(project_id: UUID) -> list[VariableRow]:
-    """By key, without their values: these are read one by one, by who asks for one."""
-    records = await fetch(
-        """SELECT v.id, v.key, coalesce(e.name, 'All environments') AS environment_name, v.updated_at
-        FROM variable v LEFT JOIN environment e ON e.id = v.environment_id
-        WHERE v.project_id = $1 ORDER BY v.key, e.position NULLS FIRST""",
-        project_id,
-    )
-    return [VariableRow(**record) for record in records]
 
 
 # Repositories as they are shown

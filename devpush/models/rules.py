@@ -12,9 +12,14 @@ from decimal import Decimal
 from typing import Protocol
 from urllib.parse import urlsplit
 
+import idna
+
 from devpush.errors import Refused
 
 LONGEST_NAME = 120
+LONGEST_ENVIRONMENT_NAME = 60
+COLORS = ("blue", "green", "amber", "red", "violet", "cyan", "pink", "slate")
+"""What tells environments apart at a glance, as the stylesheet knows them."""
 LONGEST_URL = 2048
 LONGEST_BRANCH = 255
 LONGEST_PATH = 512
@@ -51,6 +56,11 @@ ENCODED_CONTROL = re.compile(r"%(?![2-7][0-9a-f]|[89a-f][0-9a-f])|%7f", re.IGNOR
 """A percent sign that is no encoding, or that hides a control character."""
 FORBIDDEN_IN_REF = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|\.lock(/|$)")
 CORES = re.compile(r"[0-9]{1,4}(\.[0-9]{0,6})?|\.[0-9]{1,6}")
+DOMAIN = re.compile(r"(?=.{4,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+AN_ADDRESS = re.compile(r"(.*\.)?(0x[0-9a-f]*|[0-9]+)")
+"""Browsers take a name whose last part is a number for an address: 127.1, 0x7f000001."""
+NOBODYS_DOMAINS = ("localhost", "local", "invalid", "onion", "arpa")
+"""Names below these lead to nobody, to oneself, or aren't found by DNS."""
 TURNS_TEXT_AROUND = re.compile("[\u202a-\u202e\u2066-\u2069]")
 
 
@@ -62,6 +72,16 @@ class Defaults(Protocol):
 
     @property
     def default_cpu_quota(self) -> int: ...
+
+
+class Own(Protocol):
+    """The part of the settings that says which hostnames are the platform's."""
+
+    @property
+    def hostname(self) -> str: ...
+
+    @property
+    def deploy_domain(self) -> str: ...
 
 
 # Projects and their source
@@ -185,6 +205,30 @@ def branch(text: str, field: str = "branch") -> str:
     return name
 
 
+def branch_pattern(text: str, field: str = "branch") -> str:
+    """Which branches an environment takes: one by its name, or all that fit a pattern with one `*`."""
+    pattern = text.strip(" \t\r\n").removeprefix("refs/heads/")
+    if pattern.count("*") > 1:
+        raise Refused("One “*” is enough: it stands for any text, like feature/* or *-rc.", field=field)
+    branch(pattern.replace("*", "x"), field)
+    return pattern
+
+
+def environment_name(text: str, field: str = "name") -> str:
+    """A name for people; the slug is made from it."""
+    name = project_name(text, field)
+    if len(name) > LONGEST_ENVIRONMENT_NAME:
+        raise Refused(f"Please use at most {LONGEST_ENVIRONMENT_NAME} characters.", field=field)
+    return name
+
+
+def color(text: str, field: str = "color") -> str:
+    """An environment's color."""
+    if text not in COLORS:
+        raise Refused("Please choose one of the colors.", field=field)
+    return text
+
+
 def root_dir(text: str, field: str = "root_dir") -> str:
     """A folder inside the repository; "" for its root."""
     path = text.strip()
@@ -249,7 +293,7 @@ def _dependency_file(name: str, field: str) -> str:
 
 def memory_mb(text: str, settings: Defaults, field: str = "memory_mb") -> int:
     """Memory in MB, at most what this server has."""
-    most = max(settings.default_memory_mb, _machine_memory_mb())
+    most = most_memory_mb(settings)
     value = text.strip()
     if not value:
         return settings.default_memory_mb
@@ -260,7 +304,7 @@ def memory_mb(text: str, settings: Defaults, field: str = "memory_mb") -> int:
 
 def cpu_quota(text: str, settings: Defaults, field: str = "cpu") -> int:
     """Cores, like 0.5, as µs per 100 ms; at most what this server has."""
-    most = max(settings.default_cpu_quota, (os.cpu_count() or 1) * ONE_CORE)
+    most = most_cpu_quota(settings)
     value = text.strip().replace(",", ".")
     if not value:
         return settings.default_cpu_quota
@@ -269,6 +313,15 @@ def cpu_quota(text: str, settings: Defaults, field: str = "cpu") -> int:
         least, all_of_it = f"{LEAST_CPU_QUOTA / ONE_CORE:g}", f"{most / ONE_CORE:g}"
         raise Refused(f"Please enter a number of cores from {least} to {all_of_it}.", field=field)
     return quota
+
+
+def most_memory_mb(settings: Defaults) -> int:
+    """What the machine has, or what the operator gives by default, if that is more."""
+    return max(settings.default_memory_mb, _machine_memory_mb())
+
+
+def most_cpu_quota(settings: Defaults) -> int:
+    return max(settings.default_cpu_quota, (os.cpu_count() or 1) * ONE_CORE)
 
 
 def _machine_memory_mb() -> int:
@@ -304,6 +357,48 @@ def variable_value(text: str, field: str = "value") -> str:
     if size > LARGEST_VALUE:
         raise Refused("A value can be at most 64 kB; put more into a file.", field=field)
     return text
+
+
+# Custom domains
+
+
+def hostname(text: str, settings: Own, field: str = "hostname") -> str:
+    """A hostname that somebody brings along, in the one form in which all compare it; never one of the platform's."""
+    host = _domain(text, field)
+    if any(host == own or host.endswith(f".{own}") for own in (settings.hostname, settings.deploy_domain)):
+        raise Refused("This name belongs to the platform itself. Please use one of your own.", field=field)
+    return host
+
+
+def redirect_target(text: str, field: str = "redirect_to") -> str:
+    """Where a domain redirects to, as https://host, or as http://host where that was typed. Paths come along by
+    themselves."""
+    scheme, _, rest = text.strip().rpartition("://")
+    if scheme.lower() not in ("", "http", "https"):
+        raise Refused("A redirect leads to an address that begins with https:// or http://.", field=field)
+    return f"{scheme.lower() or 'https'}://{_domain(rest.removesuffix('/'), field)}"
+
+
+def _domain(text: str, field: str) -> str:
+    """IDNA, lower case, no final dot."""
+    name = text.strip()
+    if not name:
+        raise Refused("Please enter a hostname, like www.example.com.", field=field)
+    if re.search(r"[:/?#@\\]", name):
+        raise Refused("Please enter the name alone, like www.example.com: no https://, no port, no path.", field=field)
+    if "*" in name:
+        raise Refused("Please enter one name at a time: names with “*” aren't served.", field=field)
+    try:
+        host = idna.encode(name[:1000], uts46=True, std3_rules=True).decode().lower().removesuffix(".")
+    except UnicodeError:
+        host = ""
+    if AN_ADDRESS.fullmatch(host):
+        raise Refused("This is an address. Please enter a name, like www.example.com.", field=field)
+    if host.rpartition(".")[2] in NOBODYS_DOMAINS:
+        raise Refused("This name isn't found by DNS, so nobody can prove that it's theirs.", field=field)
+    if not DOMAIN.fullmatch(host):
+        raise Refused("This is no hostname: it has letters, digits, “-” and at least one “.”.", field=field)
+    return host
 
 
 # What several rules ask

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import urlsplit
 
+import brotli
 from quart import Quart, Response, current_app, g, request
 from quart.wrappers import BaseRequestWebsocket
 from werkzeug.exceptions import HTTPException
@@ -17,7 +18,7 @@ from werkzeug.routing import MapAdapter
 from devpush.access import Access
 from devpush.errors import Forbidden, NotFound, Refused, Unavailable, WrongKey
 from devpush.models.database import AWAY
-from devpush.ports import World
+from devpush.ports import REDIRECT_HEADER, World
 from devpush.settings import ROOT, Settings
 from devpush.web import (
     account,
@@ -28,8 +29,10 @@ from devpush.web import (
     csrf,
     deliveries,
     deployments,
+    domains,
     door,
     email_change,
+    environments,
     github,
     health,
     home,
@@ -37,6 +40,7 @@ from devpush.web import (
     invitations,
     logs,
     members,
+    metrics,
     new_project,
     oauth,
     operator,
@@ -44,6 +48,7 @@ from devpush.web import (
     picker,
     projects,
     repository,
+    search,
     session,
     sign_in,
     streams,
@@ -58,9 +63,9 @@ from devpush.web.world import world
 log = logging.getLogger(__name__)
 
 BLUEPRINTS = (
-    account, assets, avatars, deliveries, deployments, email_change, github, health, home, hosts, invitations, logs,
-    members, new_project, oauth, operator, picker, projects, repository, sign_in, streams, team_settings, teams,
-    variables, webhooks,
+    account, assets, avatars, deliveries, deployments, domains, email_change, environments, github, health, home,
+    hosts, invitations, logs, members, metrics, new_project, oauth, operator, picker, projects, repository, search,
+    sign_in, streams, team_settings, teams, variables, webhooks,
 )  # fmt: skip
 ANY_HOST = frozenset({"assets.file", "health.health", "health.ready"})
 """What answers on every hostname: /static/ because the page that says "nothing is live here" is shown there."""
@@ -79,10 +84,12 @@ HEADERS = {
 }
 HSTS = "max-age=31536000"
 
+PACKED = frozenset({"text/html", "application/json"})
 SMALLEST_PACKED = 1000
-QUICK = 4
-"""The level of gzip that costs less time than it saves on a page."""
+QUICK_GZIP, QUICK_BROTLI = 4, 5
+"""The levels that cost less time than they save on a page. Brotli makes it a sixth smaller in the same time."""
 
+REDIRECT = re.compile(r"(?P<status>30[1278]) (?P<to>https?://[a-z0-9.-]+)")
 HOSTNAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 HEADINGS = {
     400: ("That was not understood", "The request was incomplete or garbled."),
@@ -157,9 +164,18 @@ async def refuse_foreign_host() -> Response | None:
     host = _hostname(request.host)
     if host in _own_names(world().settings):
         return None
+    if elsewhere := REDIRECT.fullmatch(request.headers.get(REDIRECT_HEADER, "")):
+        return _redirect(int(elsewhere["status"]), elsewhere["to"])
     shown = host if HOSTNAME.fullmatch(host) else "this address"
     html = render("errors/not_live.html", host=shown, dashboard_url=world().settings.dashboard_url)
     return Response(html, 404, content_type="text/html; charset=utf-8")
+
+
+def _redirect(status: int, to: str) -> Response:
+    """Path and query as they came, byte by byte."""
+    path, query = request.scope["raw_path"].decode("latin-1"), request.query_string.decode("latin-1")
+    place = f"{to}/{path.removeprefix('/')}" + (f"?{query}" if query else "")
+    return Response("", status, {"Location": place})
 
 
 def _own_names(settings: Settings) -> frozenset[str]:
@@ -186,8 +202,8 @@ async def finish(response: Response) -> Response:
     if "visit" in g:
         session.set_cookies(response)
         csrf.set_cookies(response)
-    if response.mimetype == "text/html" and "gzip" in request.headers.get("Accept-Encoding", ""):
-        await _pack(response)
+    if response.mimetype in PACKED:
+        await _pack(response, request.headers.get("Accept-Encoding", ""))
     return response
 
 
@@ -204,13 +220,17 @@ def _origin(url: str) -> str:
     return origin if re.fullmatch(r"https?://[a-z0-9.:\[\]-]+", origin) else ""
 
 
-async def _pack(response: Response) -> None:
+async def _pack(response: Response, accepted: str) -> None:
     body = await response.get_data(as_text=False)
     if len(body) < SMALLEST_PACKED:
         return
-    packer = zlib.compressobj(QUICK, wbits=31)
-    response.set_data(packer.compress(body) + packer.flush())
-    response.headers["Content-Encoding"] = "gzip"
+    if assets.BROTLI.search(accepted):
+        response.set_data(brotli.compress(body, mode=brotli.MODE_TEXT, quality=QUICK_BROTLI))
+        response.headers["Content-Encoding"] = "br"
+    elif "gzip" in accepted:
+        packer = zlib.compressobj(QUICK_GZIP, wbits=31)
+        response.set_data(packer.compress(body) + packer.flush())
+        response.headers["Content-Encoding"] = "gzip"
     response.headers.add("Vary", "Accept-Encoding")
 
 

@@ -4,8 +4,8 @@ A route is either in PUBLIC or its handler is marked with `may`, `signed_in` or 
 with any other.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar, cast
 from urllib.parse import urlsplit
 
@@ -43,6 +43,7 @@ PUBLIC = frozenset(
         "health.health",
         "health.ready",
         "home.index",
+        "metrics.prometheus",
         "oauth.begin",
         "oauth.github",
         "oauth.github_authorized",
@@ -110,23 +111,39 @@ def allowed(action: str) -> bool:
     return _permits(action, _Place(this_team(), my_role(), g.get("project")), me())
 
 
+async def enter(**url: str) -> bool:
+    """Stand where such a URL would lead, if that is theirs to see: for pages whose own URL names no place."""
+    place = await _find_place(g.visit, url)
+    if place is None:
+        return False
+    _stand(place)
+    return True
+
+
 Standing = Literal["may", "gone", "signed out"]
 
 
-def permission() -> Callable[[], Awaitable[Standing]]:
-    """What streams ask again and again, long after the request: is this still theirs to see?"""
-    token, action, url = g.visit.token, _action(), dict(request.view_args or {})
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """What one session may do at one place."""
 
-    async def standing() -> Standing:
-        visit = await session.find(token)
+    token: str = field(repr=False)
+    action: str
+    url: tuple[tuple[str, Any], ...]
+
+    async def standing(self) -> Standing:
+        visit = await session.find(self.token)
         if visit is None:
             return "signed out"
-        if action == SIGNED_IN:
+        if self.action == SIGNED_IN:
             return "may"
-        place = await _find_place(visit, url)
-        return "may" if place and _permits(action, place, visit.user) else "gone"
+        place = await _find_place(visit, dict(self.url))
+        return "may" if place and _permits(self.action, place, visit.user) else "gone"
 
-    return standing
+
+def permission() -> Permission:
+    """What streams ask again and again, long after the request: is this still theirs to see?"""
+    return Permission(g.visit.token, _action(), tuple((request.view_args or {}).items()))
 
 
 # What runs before every handler
@@ -159,7 +176,7 @@ async def guard() -> None:
     place = await _find_place(g.visit, request.view_args or {})
     if place is None:
         raise NotFound
-    g.team, g.role, g.project = place.team, place.role, place.project
+    _stand(place)
     if not _permits(action, place, g.me):
         raise Forbidden(f"This takes the role of {MAY[action]} in {place.team.name}.")
 
@@ -181,6 +198,10 @@ class _Place:
     team: Team
     role: Role
     project: Project | None
+
+
+def _stand(place: _Place) -> None:
+    g.team, g.role, g.project = place.team, place.role, place.project
 
 
 async def _find_place(visit: session.Visit, url: Mapping[str, Any]) -> _Place | None:

@@ -1,27 +1,28 @@
 """Deployments: listed, shown with their log, and what can be done with one."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import Awaitable
 from uuid import UUID
 
 from quart import Blueprint, Response
 from quart.typing import ResponseReturnValue
 
-from devpush.deploy import push, rollback
+from devpush.deploy import compare, domains, push, rollback
 from devpush.errors import DeployFailed, NotFound, Refused
-from devpush.models import Alias, Deployment, Environment, reading, rules
+from devpush.models import Alias, Deployment, Environment, forge, reading, rules
+from devpush.models.choices import choices
 from devpush.models.project import PRODUCTION
-from devpush.ports import LogLine, LogStore, Source
 from devpush.web.addresses import app_urls
-from devpush.web.ansi import NOT_TEXT
 from devpush.web.auth import may, me, this_project
-from devpush.web.forms import answer, flash, is_htmx, read_form, redirect_to, world
-from devpush.web.logs import LINES, lines_fragment
-from devpush.web.query import asked, asked_number
+from devpush.web.forms import answer, flash, is_htmx, path_to, read_form, redirect_to, redirect_to_path, world
+from devpush.web.logs import SOURCES, Search, file_of, lines_fragment, newest_or_why
+from devpush.web.query import asked, asked_number, moment
 
 bp = Blueprint("deployments", __name__)
 
 FILTERS = ("environment", "status", "branch", "from", "to")
+CHANGES = "deployment-changes"
+"""The anchor of what changed."""
 
 
 # The list
@@ -31,14 +32,23 @@ FILTERS = ("environment", "status", "branch", "from", "to")
 @may("view")
 async def index(project_slug: str) -> ResponseReturnValue:
     filters = asked(*FILTERS)
-    number = asked_number("page") or 1
-    found = await reading.deployments_page(this_project().id, filters, number, url=app_urls())
+    moments = {name: at for name in ("from", "to") if (at := moment(filters.get(name, "")))}
+    page = await reading.deployments_page(
+        this_project().id,
+        filters,
+        asked_number("page") or 1,
+        since=moments.get("from"),
+        until=moment(filters.get("to", ""), end=True),
+        url=app_urls(),
+    )
     return answer(
         "deployments/index.html",
         tab="deployments",
-        page=found.page,
-        environments=found.environments,
+        page=page,
+        most=reading.MOST_COUNTED,
+        choices=await choices(this_project().id),
         filters=filters,
+        moments=moments,
     )
 
 
@@ -63,15 +73,56 @@ async def create(project_slug: str) -> ResponseReturnValue:
 @may("view")
 async def show(project_slug: str, deployment_id: UUID) -> ResponseReturnValue:
     deployment = await reading.deployment_page(this_project().id, deployment_id, url=app_urls())
-    lines, has_older = await _newest(deployment_id)
+    search = _search(deployment_id)
+    lines, has_older, away = await newest_or_why(search, world().logs)
+    before = 0
+    if has_older and search.source is None:
+        before = await world().logs.count(search.project, deployment=str(deployment_id), before=lines[0].id)
     return answer(
         "deployments/show.html",
         tab="deployments",
         deployment=deployment,
+        changes=await compare.since_last(this_project().id, deployment_id),
+        pages=_pages(),
+        trouble="",
+        source=search.source or "",
         lines=lines,
         has_older=has_older,
-        first_number=1 + (await _lines_before(lines[0]) if has_older else 0),
+        away=away,
+        first_number=1 + before,
     )
+
+
+@bp.post("/projects/<project_slug>/deployments/<uuid:deployment_id>/commits")
+@may("view")
+async def find_commits(project_slug: str, deployment_id: UUID) -> ResponseReturnValue:
+    """Ask Git what came in since the last deployment; from then on the page has it."""
+    await _deployment(deployment_id)
+    changes, trouble = await compare.since_last(this_project().id, deployment_id), ""
+    try:
+        changes = await compare.keep_commits(world(), this_project(), changes)
+    except DeployFailed as failure:
+        trouble = str(failure)
+    if is_htmx():
+        open = asked("open").get("open") == "yes"
+        return answer("deployments/_changes.html", changes=changes, pages=_pages(), trouble=trouble, open=open)
+    if trouble:
+        flash("error", trouble)
+    here = path_to("deployments.show", project_slug=project_slug, deployment_id=deployment_id, _anchor=CHANGES)
+    return redirect_to_path(here)
+
+
+@bp.get("/projects/<project_slug>/deployments/<uuid:deployment_id>/commits/<uuid:other_id>")
+@may("view")
+async def commits(project_slug: str, deployment_id: UUID, other_id: UUID) -> ResponseReturnValue:
+    """What comes and what goes when this deployment takes the other's place."""
+    new, old = await _deployment(deployment_id), await _deployment(other_id)
+    try:
+        between = [(old.commit_sha, new.commit_sha), (new.commit_sha, old.commit_sha)]
+        come, go = [await compare.commits_between(world(), this_project(), *shas) for shas in between]
+    except DeployFailed as failure:
+        return answer("deployments/_exchange.html", trouble=str(failure))
+    return answer("deployments/_exchange.html", come=come, go=go, pages=_pages(), trouble="")
 
 
 @bp.post("/projects/<project_slug>/deployments/<uuid:deployment_id>/redeployment")
@@ -138,8 +189,11 @@ async def _confirmation(name: str, page: reading.DeploymentPage, slug: str) -> R
     """What serves now, what will, which addresses move, and what else will be different."""
     cards = await reading.environment_cards(this_project().id, url=app_urls())
     card = next(card for card in cards if card.slug == slug)
-    environment = await Environment.get(id=card.id)
-    _, *notes = await rollback.difference(await _deployment(page.id), environment)  # the commits are shown anyway
+    now = card.current.id if card.current else None
+    if name == "rollback":
+        changes = await compare.rolled_back(this_project(), now, page.id)
+    else:
+        changes = await compare.promoted(this_project(), await Environment.get(id=card.id), now, page.id)
     return answer(
         f"deployments/{'_' if is_htmx() else ''}{name}.html",
         tab="deployments",
@@ -147,7 +201,7 @@ async def _confirmation(name: str, page: reading.DeploymentPage, slug: str) -> R
         current=card.current,
         environment_name=card.name,
         hostnames=await _moving(page, card),
-        notes=notes,
+        changes=changes,
     )
 
 
@@ -157,7 +211,7 @@ async def _moving(page: reading.DeploymentPage, card: reading.EnvironmentCard) -
         label = await Alias.get_or_none(project_id=page.project_id, kind="branch", branch=page.branch)
         if label and label.deployment_id != page.id:
             hostnames.append(app_urls()(label.label).split("://")[1].split(":")[0])
-    return hostnames
+    return [*hostnames, *await domains.moving_with(card.id)]
 
 
 # Its log
@@ -168,55 +222,23 @@ async def _moving(page: reading.DeploymentPage, card: reading.EnvironmentCard) -
 async def log(project_slug: str, deployment_id: UUID) -> ResponseReturnValue:
     """Lines before another, as a fragment; `q` and `source` narrow them."""
     await _deployment(deployment_id)
-    given = asked("q", "source")
-    source: Source | None = "build" if given.get("source") == "build" else None
-    source = "run" if given.get("source") == "run" else source
-    before = asked_number("before")
-    lines, has_older = await _newest(deployment_id, before=before, text=given.get("q", ""), source=source)
-    return lines_fragment(lines, has_older)
+    return lines_fragment(*await _search(deployment_id).newest(world().logs, before=asked_number("before")))
 
 
 @bp.get("/projects/<project_slug>/deployments/<uuid:deployment_id>/log.txt")
 @may("view")
 async def log_text(project_slug: str, deployment_id: UUID) -> ResponseReturnValue:
-    """The whole log as a file; read and sent piece by piece, however long it is."""
+    """The whole log as a file."""
     deployment = await _deployment(deployment_id)
-    headers = {
-        "Content-Disposition": f'attachment; filename="{project_slug}-{deployment.short_id}.log"',
-        "Cache-Control": "no-store",
-    }
-    pieces = _whole_log(world().logs, str(this_project().id), str(deployment.id))
-    response = Response(pieces, headers=headers, content_type="text/plain; charset=utf-8")
-    response.timeout = None
-    return response
+    return await file_of(_search(deployment_id), f"{project_slug}-{deployment.short_id}.log")
 
 
-async def _whole_log(store: LogStore, project: str, deployment: str) -> AsyncIterator[bytes]:
-    last = 0
-    while lines := await store.search(project, deployments=[deployment], after=last, limit=LINES):
-        last = lines[-1].id
-        yield "".join(map(_as_text, lines)).encode()
-
-
-def _as_text(line: LogLine) -> str:
-    """Without escapes: whoever prints the file in a terminal sees text, and nothing else happens there."""
-    text = NOT_TEXT.sub("", line.text).replace("\n", " ")
-    return f"{line.at:%Y-%m-%dT%H:%M:%S.%f}Z {line.source:<5} {text}\n"
-
-
-async def _newest(
-    deployment: UUID, *, before: int | None = None, text: str = "", source: Source | None = None
-) -> tuple[list[LogLine], bool]:
-    """The newest lines (before one), and whether there are older ones."""
-    project = str(this_project().id)
-    lines = await world().logs.search(
-        project, deployments=[str(deployment)], before=before, text=text, source=source, limit=LINES + 1
-    )
-    return lines[-LINES:], len(lines) > LINES
-
-
-async def _lines_before(line: LogLine) -> int:
-    return await world().logs.count(str(this_project().id), deployment=line.deployment, before=line.id)
+def _search(deployment_id: UUID) -> Search:
+    """Its lines; all of them, or those that are asked for."""
+    given = asked("source", "q")
+    source = next((source for source in SOURCES if source == given.get("source")), None)
+    only = frozenset([str(deployment_id)])
+    return Search(str(this_project().id), given.get("q", ""), deployments=only, named=False, source=source)
 
 
 # What several acts need
@@ -240,3 +262,9 @@ async def _to_new(old: Deployment, making: Awaitable[Deployment]) -> ResponseRet
 
 def _to(id: UUID) -> Response:
     return redirect_to("deployments.show", project_slug=this_project().slug, deployment_id=id)
+
+
+def _pages() -> forge.Forge | None:
+    """Where commits can be looked at."""
+    project = this_project()
+    return forge.forge(project.repo_url, local=project.repo_local, connected=project.github_repo_id is not None)

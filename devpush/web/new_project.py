@@ -16,7 +16,7 @@ from devpush.web import choice as choices
 from devpush.web import picker
 from devpush.web.ansi import plain
 from devpush.web.auth import may, me, this_team
-from devpush.web.build_fields import build_values, presets, runner_choices
+from devpush.web.build_fields import build_values, presets, runner_choices, runner_value
 from devpush.web.choice import Choice
 from devpush.web.forms import Errors, Form, answer, flash, path_to, read_form, redirect_to, refusal, world
 
@@ -97,11 +97,11 @@ def _fields(choice: Choice, look: detect.Look) -> dict[str, str]:
 def _detected(look: detect.Look) -> dict[str, str]:
     return {
         "preset": look.preset.slug,
-        "runner": look.preset.runner,
-        "install": look.install,
+        "runner": runner_value(look.preset.runner, look.version),
+        "install": look.preset.install,
         "build": look.preset.build,
         "pre_deploy": look.preset.pre_deploy,
-        "start": look.start,
+        "start": look.preset.start,
     }
 
 

@@ -1,36 +1,27 @@
 """Projects: what one shows first, its settings, its end."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from quart import Blueprint, Response, request
 from quart.typing import ResponseReturnValue
-from tortoise.transactions import in_transaction
 
 from devpush.deploy import detect, teardown
 from devpush.deploy.news import tell_project
+from devpush.deploy.outdated import outdated
 from devpush.errors import Refused
-from devpush.models import Environment, Project, reading, rules
-from devpush.models.database import fetch
-from devpush.models.project import PRODUCTION
+from devpush.models import Project, reading, rules
+from devpush.models.reading_settings import ProjectSettings, project_settings
 from devpush.web import avatars
 from devpush.web.addresses import app_urls
 from devpush.web.auth import may, this_project, this_team
-from devpush.web.build_fields import build_values, presets, runner_choices
-from devpush.web.forms import Errors, answer, flash, is_htmx, read_form, redirect_to, refusal, world
+from devpush.web.build_fields import build_values, presets, runner_choices, runner_value
+from devpush.web.domain_card import domain_cards
+from devpush.web.forms import Errors, Form, answer, flash, is_htmx, read_form, redirect_to, refusal, world
+from devpush.web.metrics import overview_charts
 from devpush.web.repository_card import Account, pushes_form, repository_card, repository_form
 
 bp = Blueprint("projects", __name__)
-
-MORE = """
-    SELECT (SELECT count(*) FROM deployment WHERE project_id = $1) AS deployments,
-        ARRAY(SELECT label FROM alias WHERE project_id = $1 AND kind IN ('production', 'environment') ORDER BY label)
-            AS labels,
-        i.id AS installation, i.account_login, i.account_type, i.suspended_at
-    FROM (SELECT $2::bigint AS id) AS asked LEFT JOIN github_installation i ON i.id = asked.id
-"""
-"""What settings show beside the project itself: what goes with it, and the GitHub account it comes from."""
-
 
 # What a project shows first
 
@@ -40,9 +31,13 @@ MORE = """
 async def overview(project_slug: str) -> ResponseReturnValue:
     project, url = this_project(), app_urls()
     production, *others = await reading.environment_cards(project.id, url=url)
-    deployments = await reading.latest_deployments(project_id=project.id, url=url)
     return answer(
-        "projects/overview.html", tab="overview", production=production, others=others, deployments=deployments
+        "projects/overview.html",
+        tab="overview",
+        production=production,
+        others=others,
+        charts=await overview_charts(project),
+        deployments=await reading.latest_deployments(project_id=project.id, url=url),
     )
 
 
@@ -91,14 +86,22 @@ async def remove_avatar(project_slug: str) -> ResponseReturnValue:
 async def save_build(project_slug: str) -> ResponseReturnValue:
     form, errors = await read_form(), Errors()
     values = build_values(form, errors)
-    with errors.of("branch"):
-        branch = rules.branch(form.text("branch", limit=400))
+    with errors.of("dependency_files"):
+        values["dependency_files"] = _dependency_files(form)
     if errors:
         return await refused_card("build", form.values, errors)
-    if values["preset"] != this_project().preset and (preset := detect.preset(values["preset"])):
-        values["dependency_files"] = list(preset.dependency_files)
-    await _save(branch, **values)
+    await _save(**values)
     return await saved_card("build")
+
+
+def _dependency_files(form: Form) -> list[str]:
+    """As typed; with another preset come its own, unless somebody has typed others."""
+    there = this_project().dependency_files
+    typed = rules.dependency_files(form.values.get("dependency_files", there))
+    preset = detect.preset(form.text("preset", limit=40))
+    if typed == there and preset and preset.slug != this_project().preset:
+        return list(preset.dependency_files)
+    return typed
 
 
 @bp.post("/projects/<project_slug>/settings/resources")
@@ -116,38 +119,40 @@ async def save_resources(project_slug: str) -> ResponseReturnValue:
     return await saved_card("resources")
 
 
-async def _save(branch: str = "", **values: Any) -> None:
-    """Change the project, and the branch of its production; then open pages are told."""
+async def _save(**values: Any) -> None:
+    """Change the project; then open pages are told."""
     project = this_project()
-    project.update_from_dict(values)
-    async with in_transaction():
-        await project.save(update_fields=[*values, "updated_at"])
-        if branch:
-            await Environment.filter(project_id=project.id, slug=PRODUCTION).update(branch=branch)
+    await project.update_from_dict(values).save(update_fields=[*values, "updated_at"])
     await tell_project(world(), project.id, project.team_id)
 
 
-async def saved_card(name: str) -> ResponseReturnValue:
-    """The card again, saved; without htmx the whole page."""
+async def saved_card(name: str, said: str = "") -> ResponseReturnValue:
+    """The card again, saved; without htmx the whole page. What there is to say besides is said as a toast."""
+    if said or not is_htmx():
+        flash("success", said or "Saved.")
     if not is_htmx():
-        flash("success", "Saved.")
         return redirect_to("projects.settings", project_slug=this_project().slug, _anchor=f"settings-{name}")
     context = await settings_context()
     form = context["forms"].get(name, {})
-    return answer(f"projects/settings/_{name}.html", form=form, errors={}, saved=True, **context)
+    return answer(f"projects/settings/_{name}.html", form=form, errors={}, saved=not said, **context)
 
 
-async def refused_card(name: str, form: Mapping[str, str], errors: Mapping[str, str]) -> ResponseReturnValue:
+async def refused_card(
+    name: str, form: Mapping[str, str], errors: Mapping[str, str], **more: Any
+) -> ResponseReturnValue:
     """The card again as it was typed, each complaint under its field."""
     if not is_htmx():
-        return await settings_page(failed=name, form=form, errors=errors)
+        return await settings_page(failed=name, form=form, errors=errors, **more)
     context = await settings_context()
     fragment = f"projects/settings/_{name}.html"
-    return answer(fragment, status=422, form=form, errors=errors, saved=False, **context)
+    return answer(fragment, status=422, form=form, errors=errors, saved=False, **context, **more)
 
 
 async def settings_page(
-    failed: str = "", form: Mapping[str, str] | None = None, errors: Mapping[str, str] | None = None
+    failed: str = "",
+    form: Mapping[str, str] | None = None,
+    errors: Mapping[str, str] | None = None,
+    **more: Any,
 ) -> Response:
     return answer(
         "projects/settings.html",
@@ -157,39 +162,44 @@ async def settings_page(
         form=form or {},
         errors=errors or {},
         **await settings_context(),
+        **more,
     )
 
 
 async def settings_context() -> dict[str, Any]:
     """What the cards show. The Git server isn't asked for its branches: settings open at once, also without it."""
-    project = this_project()
-    cards = await reading.environment_cards(project.id, url=app_urls())
-    [more] = await fetch(MORE, project.id, project.github_installation_id)
+    project, settings = this_project(), world().settings
+    found = await project_settings(project, url=app_urls())
     return {
-        "forms": _settings_forms(project, cards[0].branch),
-        "repository": repository_card(project, Account.of(more)),
+        "forms": _settings_forms(project),
+        "repository": repository_card(project, Account.of(found.installation)),
         "presets": presets(project.preset),
         "runners": runner_choices(),
-        "branches": [],
-        "variables": await reading.variables(project.id),
-        "environments": cards,
-        "redeploy": cards[0].current,
-        "removal": _removal(more["deployments"], more["labels"]),
+        "variables": found.variables,
+        "domains": await domain_cards(project),
+        "environments": found.environments,
+        "outdated": outdated(project.config(), found.environments, found.variables),
+        "colors": rules.COLORS,
+        "most": {
+            "cpu": f"{rules.most_cpu_quota(settings) / rules.ONE_CORE:g}",
+            "memory_mb": rules.most_memory_mb(settings),
+        },
+        "removal": _removal(found),
     }
 
 
-def _settings_forms(project: Project, branch: str) -> dict[str, dict[str, object]]:
+def _settings_forms(project: Project) -> dict[str, dict[str, object]]:
     commands = {name: getattr(project, name) for name in ("install", "build", "pre_deploy", "start")}
     return {
         "general": {"name": project.name},
         "repository": repository_form(project),
         "pushes": pushes_form(project),
         "build": {
-            "branch": branch,
             "preset": project.preset,
-            "runner": project.runner,
+            "runner": runner_value(project.runner, project.runner_version),
             "root_dir": project.root_dir,
             "health_path": project.health_path,
+            "dependency_files": "\n".join(project.dependency_files),
             **commands,
         },
         "resources": {"cpu": f"{project.cpu_quota / rules.ONE_CORE:g}", "memory_mb": project.memory_mb},
@@ -212,7 +222,11 @@ async def remove(project_slug: str) -> ResponseReturnValue:
     return redirect_to("teams.overview", team_slug=this_team().slug)
 
 
-def _removal(deployments: int, labels: Sequence[str]) -> dict[str, object]:
+def _removal(found: ProjectSettings) -> dict[str, object]:
     """What goes with the project."""
     url = app_urls()
-    return {"deployments": deployments, "hostnames": [url(label).split("://")[1] for label in labels]}
+    return {
+        "deployments": found.deployments,
+        "variables": len(found.variables),
+        "hostnames": [url(label).split("://")[1] for label in found.labels],
+    }

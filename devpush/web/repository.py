@@ -102,7 +102,8 @@ async def save_pushes(project_slug: str) -> ResponseReturnValue:
         return await refused_card("pushes", form.values, errors)
     if not project.github_repo_id:  # what GitHub couldn't tell us of is found in any case
         project.polled = bool(form.text("polled", limit=10))
-    await project.save(update_fields=["watch_paths", "polled", "updated_at"])
+    project.skip_by_message = bool(form.text("skip_by_message", limit=10))
+    await project.save(update_fields=["watch_paths", "polled", "skip_by_message", "updated_at"])
     return await saved_card("pushes")
 
 

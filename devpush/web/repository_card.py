@@ -84,7 +84,11 @@ def repository_form(project: Project) -> dict[str, object]:
 
 
 def pushes_form(project: Project) -> dict[str, object]:
-    return {"polled": project.polled, "watch_paths": "\n".join(project.watch_paths)}
+    return {
+        "polled": project.polled,
+        "watch_paths": "\n".join(project.watch_paths),
+        "skip_by_message": project.skip_by_message,
+    }
 
 
 def _kind(project: Project) -> Kind:

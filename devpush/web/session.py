@@ -8,7 +8,7 @@ from uuid import UUID
 
 from quart import Response, g, request
 
-from devpush.deploy.membership import count_waiting
+from devpush.deploy.membership import HOW_MANY_WAIT
 from devpush.models import Role, Session, Team, User
 from devpush.models.database import fetch
 from devpush.models.people import SESSION_LIFE, hash_token
@@ -22,19 +22,22 @@ LONGEST_TOKEN = 100
 UNASKED = frozenset({"assets.file", "health.health", "health.ready", "webhooks.github", "webhooks.project"})
 """Answer the same to everybody: nothing is read for them."""
 
-FIND = """
-    SELECT s.id AS session_id, s.used_at, u.id, u.email, u.username, u.name, u.avatar, u.is_operator, u.created_at,
-           (EXISTS (SELECT FROM invitation i WHERE i.email = u.email)
-            OR EXISTS (SELECT FROM identity o JOIN invitation i ON i.email = lower(o.email) WHERE o.user_id = u.id)
-           ) AS invited,
-           m.role, t.id AS team_id, t.slug AS team_slug, t.name AS team_name, t.avatar AS team_avatar,
+# Which invitations are good is a longer question, asked only if there are any.
+FIND = f"""
+    WITH visit AS MATERIALIZED (
+        SELECT s.id AS session_id, s.used_at, u.id, u.email, u.username, u.name, u.avatar, u.is_operator, u.created_at,
+               CASE WHEN EXISTS (SELECT FROM invitation i WHERE i.email = u.email)
+                      OR EXISTS (SELECT FROM identity o JOIN invitation i ON i.email = lower(o.email)
+                                 WHERE o.user_id = u.id)
+                    THEN ({HOW_MANY_WAIT}) ELSE 0 END AS waiting
+        FROM session s JOIN "user" u ON u.id = s.user_id AND u.removing_at IS NULL
+        WHERE s.token_hash = $1 AND s.expires_at > $2
+    )
+    SELECT v.*, m.role, t.id AS team_id, t.slug AS team_slug, t.name AS team_name, t.avatar AS team_avatar,
            t.created_at AS team_created_at
-    FROM session s
-    JOIN "user" u ON u.id = s.user_id AND u.removing_at IS NULL
-    LEFT JOIN (member m JOIN team t ON t.id = m.team_id AND t.removing_at IS NULL) ON m.user_id = u.id
-    WHERE s.token_hash = $1 AND s.expires_at > $2
+    FROM visit v LEFT JOIN (member m JOIN team t ON t.id = m.team_id AND t.removing_at IS NULL) ON m.user_id = v.id
     ORDER BY t.created_at, t.id
-"""
+"""  # noqa: S608 - only our own words stand in it
 USER = ("id", "email", "username", "name", "avatar", "is_operator", "created_at")
 
 
@@ -53,8 +56,8 @@ class Visit:
     user: User
     memberships: tuple[Membership, ...]
     used_at: datetime
-    invited: bool
-    """There are invitations for an address of theirs. Which of them are good is a longer question, asked only then."""
+    waiting: int
+    """Invitations."""
 
 
 async def find(token: str) -> Visit | None:
@@ -76,8 +79,7 @@ async def load() -> None:
         return
     g.visit, g.me = visit, visit.user
     g.teams = [membership.team for membership in visit.memberships]
-    if visit.invited:
-        g.waiting = await count_waiting(visit.user.id)
+    g.waiting = visit.waiting
     if datetime.now(UTC) - visit.used_at > RENEW_AFTER:
         await _renew(visit)
 
@@ -153,7 +155,7 @@ def _visit(token: str, rows: list[dict[str, Any]]) -> Visit:
         **{name: first[name] for name in USER},
     )
     memberships = tuple(Membership(_team(row), Role(row["role"])) for row in rows if row["team_id"])
-    return Visit(first["session_id"], token, user, memberships, first["used_at"], first["invited"])
+    return Visit(first["session_id"], token, user, memberships, first["used_at"], first["waiting"])
 
 
 def _team(row: dict[str, Any]) -> Team:

@@ -10,11 +10,11 @@ import asyncio
 import logging
 import re
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, Protocol, cast
 from uuid import UUID
 
 from jinja2 import Environment as Pages
@@ -29,9 +29,11 @@ from devpush.models.deployment import State
 from devpush.ports import Happening, LogStore
 from devpush.web.addresses import app_urls
 from devpush.web.auth import Standing, may, me, permission, signed_in, this_project, this_team
+from devpush.web.ears import Ear, Ears
 from devpush.web.forms import world
 from devpush.web.logs import Line, Search, asked_search, search_for
 from devpush.web.query import asked_number, number
+from devpush.web.questions import Questions
 
 bp = Blueprint("streams", __name__)
 
@@ -41,9 +43,13 @@ LINES_WAIT = 0.05
 """Log lines cost less to draw, and are looked at as they come."""
 ASK_AGAIN = 4.0
 """A stream outlives the right to see it by no more than this, and its queries."""
+ASKED_TOGETHER = 0.5
+"""Streams of one session to one place ask once for all that ask within this time."""
 HEARTBEAT = 12.0
 """Less than the 15 seconds after which proxies and browsers may lose patience."""
 LINES_TOGETHER = 500
+DRAWINGS = 200
+"""Happenings whose lines are kept as they were drawn."""
 MOST_CAUGHT_UP = 5_000
 """A page that missed more lines than this begins anew with the newest."""
 LAST_LINES = 3.0
@@ -52,14 +58,13 @@ ENDED = (State.failed, State.cancelled, State.skipped)
 """In these states nothing comes any more; what succeeded runs and writes on."""
 CARDS = 12
 
-GONE = Happening("", "gone")
 BROKEN = (NotFound, Unavailable, *AWAY)
 NO_LONGER = "That page is no longer yours to see: it was removed, or you were taken off the team."
 
-Still = Callable[[], Awaitable[Standing]]
+Still = Callable[[float], Awaitable[Standing]]
+"""Whether it may still be seen, as far as was known no more than so many seconds ago."""
 Batch = Sequence[Happening]
-Subscription = AbstractAsyncContextManager[AsyncIterator[Happening | None]]
-T = TypeVar("T")
+Listening = AbstractAsyncContextManager[Ear]
 log = logging.getLogger(__name__)
 
 
@@ -86,6 +91,12 @@ async def team_settings(team_slug: str) -> ResponseReturnValue:
 @may("view")
 async def project(project_slug: str) -> ResponseReturnValue:
     return _stream(ProjectPage(_screen(), this_project().id), f"project:{this_project().id}")
+
+
+@bp.get("/projects/<project_slug>/settings/stream")
+@may("change_project")
+async def project_settings(project_slug: str) -> ResponseReturnValue:
+    return _stream(ProjectSettingsPage(), f"project:{this_project().id}")
 
 
 @bp.get("/projects/<project_slug>/deployments/<uuid:deployment_id>/stream")
@@ -117,10 +128,14 @@ def _last_seen() -> int:
 
 
 def _stream(page: "Page", *topics: str) -> Response:
-    stopping = current_app.extensions.setdefault("stopping", asyncio.Event())
     visitor = Visitor(me().id, this_team().id if "team" in g else None, _screen())
+    ears, questions, mine = _ears(), _questions(), permission()
+
+    async def still(within: float) -> Standing:
+        return await questions.ask(mine, mine.standing, within=within)
+
     response = Response(
-        _events(page, visitor, world().live.subscribe((*topics, visitor.topic)), permission(), stopping),
+        _events(page, visitor, ears.listen((*topics, visitor.topic)), still, ears.stopping),
         headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"},
         content_type="text/event-stream",
     )
@@ -128,12 +143,23 @@ def _stream(page: "Page", *topics: str) -> Response:
     return response
 
 
+def _ears() -> Ears:
+    stopping = current_app.extensions.setdefault("stopping", asyncio.Event())
+    ears: Ears = current_app.extensions.setdefault("ears", Ears(world().live, stopping))
+    return ears
+
+
+def _questions() -> Questions:
+    questions: Questions = current_app.extensions.setdefault("questions", Questions())
+    return questions
+
+
 async def _events(
-    page: "Page", visitor: "Visitor", subscription: Subscription, still: Still, stopping: asyncio.Event
+    page: "Page", visitor: "Visitor", listening: Listening, still: Still, stopping: asyncio.Event
 ) -> AsyncIterator[bytes]:
     yield b"retry: 2000\n\n"
     try:
-        async with subscription as happenings, aclosing(_batches(happenings, still, stopping)) as batches:
+        async with listening as ear, aclosing(_batches(ear, still)) as batches:
             async for event in page.begin():
                 yield event
             async for batch in batches:
@@ -141,7 +167,7 @@ async def _events(
                     break
                 async for event in _heard(batch, visitor, page):
                     yield event
-        if not page.over and not stopping.is_set() and (farewell := _farewell(await still())):
+        if not page.over and not stopping.is_set() and (farewell := _farewell(await still(0))):
             yield farewell
     except BROKEN as failure:  # the browser comes back, and by then so will they
         log.warning("stream broke", extra={"reason": f"{type(failure).__name__}: {failure}"})
@@ -167,50 +193,34 @@ def _farewell(standing: Standing) -> bytes:
     return _event("leave", NO_LONGER) if standing == "gone" else b""
 
 
-async def _batches(
-    happenings: AsyncIterator[Happening | None], still: Still, stopping: asyncio.Event
-) -> AsyncGenerator[Batch, None]:
+async def _batches(ear: Ear, still: Still) -> AsyncGenerator[Batch, None]:
     """What happened since the last batch, at most ten times a second; an empty one to begin with, and now and then.
     Ends when the right to hear it ends, or the process does."""
-    following, stop = _soon(_next(happenings)), _soon(stopping.wait())
-    batch: list[Happening] = []
     told, asked = -HEARTBEAT, time.monotonic()
-    try:
-        while not stop.done():
-            wait = max(0.0, min(told + _pause(batch), asked + ASK_AGAIN) - time.monotonic())
-            await asyncio.wait((following, stop), timeout=wait, return_when=asyncio.FIRST_COMPLETED)
-            if following.done():
-                if (happening := following.result()) is GONE:
-                    return
-                batch += [happening] if happening else []
-                following = _soon(_next(happenings))
-            now = time.monotonic()
-            if now >= asked + ASK_AGAIN or any(happening.topic.startswith("user:") for happening in batch):
-                if await still() != "may":
-                    return
-                asked = now
-            if now >= told + _pause(batch):
-                yield batch
-                batch, told = [], time.monotonic()
-    finally:
-        for task in (following, stop):
-            task.cancel()
-        await asyncio.wait((following, stop))  # the subscription may be closed only when nobody waits for it
+    while not ear.ended:
+        now = time.monotonic()
+        if any(happening.topic.startswith("user:") for happening in ear.heard):
+            if await still(0) != "may":
+                return
+            asked = now
+        elif now >= asked + ASK_AGAIN:
+            if await still(ASKED_TOGETHER) != "may":
+                return
+            asked = now
+        if now >= told + _pause(ear.heard):
+            batch = list(ear.heard)
+            ear.heard.clear()
+            yield batch
+            told = time.monotonic()
+        else:
+            await ear.news(min(told + _pause(ear.heard), asked + ASK_AGAIN) - now)
 
 
-def _pause(batch: Batch) -> float:
+def _pause(batch: Collection[Happening]) -> float:
     """How long after the last batch this one may go out."""
     if not batch:
         return HEARTBEAT
     return LINES_WAIT if all(happening.kind == "lines" for happening in batch) else TOGETHER
-
-
-async def _next(happenings: AsyncIterator[Happening | None]) -> Happening | None:
-    return await anext(happenings, GONE)
-
-
-def _soon(work: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
-    return asyncio.create_task(work)
 
 
 # What pages are made of
@@ -223,13 +233,17 @@ class Screen:
     pages: Pages
     store: LogStore
     url: Callable[[str], str]
+    questions: Questions
+    drawings: "Drawings"
 
     def fragment(self, template: str, **context: object) -> bytes:
         return _event("fragment", self.pages.get_template(template).render(context))
 
 
 def _screen() -> Screen:
-    return Screen(cast(Pages, current_app.extensions["pages"]), world().logs, app_urls())
+    pages = cast(Pages, current_app.extensions["pages"])
+    drawings: Drawings = current_app.extensions.setdefault("drawings", Drawings(pages))
+    return Screen(pages, world().logs, app_urls(), _questions(), drawings)
 
 
 def _event(name: str, text: str, id: int | None = None) -> bytes:
@@ -340,6 +354,14 @@ class TeamSettingsPage(StillPage):
             yield _event("refresh", "members")
 
 
+class ProjectSettingsPage(StillPage):
+    """A project's settings: its domains are fetched again once DNS says something else."""
+
+    async def hear(self, batch: Batch) -> AsyncIterator[bytes]:
+        if any(happening.kind == "domain" for happening in batch):
+            yield _event("refresh", "domains")
+
+
 class ProjectPage:
     """A project's overview, and its list of deployments."""
 
@@ -387,6 +409,41 @@ class TeamPage:
                 yield event
 
 
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """Lines that were written together, as the event that everybody gets who sees them."""
+
+    happening: Happening
+    lines: Sequence[Line]
+    event: bytes
+
+
+class Drawings:
+    """What was drawn last. A line is drawn once, however many look at it."""
+
+    def __init__(self, pages: Pages) -> None:
+        self.pages = pages
+        self.drawn: dict[tuple[int, Search], Drawing] = {}
+
+    def of(self, happening: Happening, search: Search) -> Drawing:
+        """Those of its lines that are searched for. All streams are told the same object."""
+        key = id(happening), search
+        drawing = self.drawn.get(key)
+        if drawing is None or drawing.happening is not happening:
+            deployment = str(happening.payload["deployment"])
+            told = cast(Sequence[Mapping[str, Any]], happening.payload["lines"])
+            lines = [search.live(line, deployment) for line in told if search.fits(line, deployment)]
+            drawing = self.drawn[key] = Drawing(happening, lines, self.event(lines) if lines else b"")
+            if len(self.drawn) > DRAWINGS:
+                del self.drawn[next(iter(self.drawn))]
+        return drawing
+
+    def event(self, lines: Sequence[Line], *, last: int = 0) -> bytes:
+        """With the id of the last line that was seen: another deployment's may be newer than these."""
+        html = self.pages.get_template("deployments/_lines.html").render(lines=lines)
+        return _event("lines", html, max(last, lines[-1].id))
+
+
 class Lines:
     """Log lines: first those that were kept meanwhile, then each as it is written, none twice."""
 
@@ -400,7 +457,7 @@ class Lines:
 
     async def begin(self) -> AsyncIterator[bytes]:
         caught_up = 0
-        while lines := await self.search.following(self.screen.store, self.last, limit=LINES_TOGETHER):
+        while lines := await self._following():
             yield self._draw(lines)
             caught_up += len(lines)
             if len(lines) < LINES_TOGETHER:
@@ -411,27 +468,38 @@ class Lines:
         if newest := [line for line in newest if line.id > self.last]:
             yield self._draw(newest)
 
+    async def _following(self) -> list[Line]:
+        """After a gap, all who look at a log miss the same lines."""
+        after, store = self.last, self.screen.store
+        return await self.screen.questions.ask(
+            (self.search, after), lambda: self.search.following(store, after, limit=LINES_TOGETHER)
+        )
+
     async def hear(self, batch: Batch) -> AsyncIterator[bytes]:
         if any(happening.kind == "gap" for happening in batch):
             async for event in self.begin():
                 yield event
-        lines = [line for happening in batch if happening.kind == "lines" for line in self._fitting(happening)]
-        for start in range(0, len(lines), LINES_TOGETHER):
-            yield self._draw(lines[start : start + LINES_TOGETHER])
+        if events := [event for happening in batch if happening.kind == "lines" for event in self._told(happening)]:
+            yield b"".join(events)
 
-    def _fitting(self, happening: Happening) -> Iterator[Line]:
-        deployment = str(happening.payload["deployment"])
-        for line in cast(Sequence[Mapping[str, Any]], happening.payload["lines"]):
-            if line["id"] > self._sent.get(deployment, self.after) and self.search.fits(line, deployment):
-                self._sent[deployment] = line["id"]
-                yield self.search.live(line, deployment)
+    def _told(self, happening: Happening) -> Iterator[bytes]:
+        drawing = self.screen.drawings.of(happening, self.search)
+        sent = self._sent.get(str(happening.payload["deployment"]), self.after)
+        if drawing.lines and drawing.lines[0].id > sent and drawing.lines[-1].id >= self.last:
+            self._seen(drawing.lines)
+            yield drawing.event
+        elif missing := [line for line in drawing.lines if line.id > sent]:
+            yield self._draw(missing)
 
     def _draw(self, lines: Sequence[Line]) -> bytes:
+        event = self.screen.drawings.event(lines, last=self.last)
+        self._seen(lines)
+        return event
+
+    def _seen(self, lines: Sequence[Line]) -> None:
         for line in lines:
             self._sent[line.deployment] = line.id
         self.last = max(self.last, lines[-1].id)
-        html = self.screen.pages.get_template("deployments/_lines.html").render(lines=lines)
-        return _event("lines", html, self.last)
 
 
 class DeploymentPage:
@@ -463,11 +531,15 @@ class DeploymentPage:
 
     async def _draw(self) -> list[bytes]:
         before = self._shown
-        self._shown = await reading.deployment_page(self.project_id, self.deployment_id, url=self.screen.url)
-        if self._shown == before:
-            return []
+        key = ("deployment", self.deployment_id)
+        self._shown, events = await self.screen.questions.ask(key, self._look)
+        return [] if self._shown == before else events
+
+    async def _look(self) -> tuple[reading.DeploymentPage | None, list[bytes]]:
+        """Everybody sees the same of it."""
+        shown = await reading.deployment_page(self.project_id, self.deployment_id, url=self.screen.url)
         names = ("header", "timeline")
-        return [self.screen.fragment(f"deployments/_{name}.html", deployment=self._shown) for name in names]
+        return shown, [self.screen.fragment(f"deployments/_{name}.html", deployment=shown) for name in names]
 
     def _ended(self) -> bool:
         """Whether it came to nothing, long enough ago for its last lines to be kept."""

@@ -8,9 +8,11 @@ from devpush.models import Project, reading, rules
 from devpush.web.addresses import app_urls
 from devpush.web.auth import may, me, signed_in, this_team
 from devpush.web.forms import answer, flash, read_form, redirect_to, refusal, world
+from devpush.web.query import asked_number
 
 RECENT = 6
 LONGEST_SEARCH = 200
+MOST_IN_MENU = 100
 
 bp = Blueprint("teams", __name__)
 
@@ -46,12 +48,14 @@ async def overview(team_slug: str) -> Response:
 @may("view")
 async def projects(team_slug: str) -> Response:
     q = request.args.get("q", "").replace("\0", "").strip()[:LONGEST_SEARCH]
-    found = await reading.project_cards(this_team().id, q, url=app_urls())
-    return answer("teams/projects.html", tab="projects", projects=found, q=q)
+    page = await reading.projects_page(this_team().id, q, asked_number("page") or 1, url=app_urls())
+    return answer("teams/projects.html", tab="projects", page=page, projects=page.items, q=q)
 
 
 @bp.get("/teams/<team_slug>/projects/menu")
 @may("view")
 async def project_menu(team_slug: str) -> Response:
-    found = Project.filter(team=this_team(), removing_at=None).order_by("name", "slug").values("name", "slug")
-    return answer("teams/_project_menu.html", projects=await found)
+    """The first of them by name. Where there are more, the palette finds them."""
+    found = Project.filter(team=this_team(), removing_at=None).order_by("name", "slug").limit(MOST_IN_MENU + 1)
+    names = await found.values("name", "slug")
+    return answer("teams/_project_menu.html", projects=names[:MOST_IN_MENU], more=len(names) > MOST_IN_MENU)

@@ -111,7 +111,7 @@ def test_a18_every_secret_of_the_settings_is_in_the_list() -> None:
     """What is hidden from `repr` is a secret, and every secret is judged."""
     hidden = {name for name, field in module.Settings.__dataclass_fields__.items() if not field.repr}
     judged = {name.lower() for name in SECRETS} - {"encryption_key"} | {"encryption_keys"}
-    assert hidden - judged == {"github_app_private_key", "redis_url"}, "a key file, and an address"
+    assert hidden - judged == {"github_app_private_key", "redis_url", "loki_url"}, "a key file, and addresses"
     assert judged <= hidden
 
 

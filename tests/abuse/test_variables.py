@@ -42,6 +42,15 @@ class Settings:
     async def save(self, htmx: bool = True, **form: Any) -> Answer:
         return await self.visitor.post(self.path, form, htmx=htmx)
 
+    async def review(self, text: str, htmx: bool = True) -> Answer:
+        return await self.visitor.post(f"{self.path}/review", {"dotenv": text}, htmx=htmx)
+
+    async def paste(self, text: str) -> Answer:
+        """Look at what a .env file changes, and save it."""
+        looked = await self.review(text)
+        sealed = {"sealed": looked.field("sealed")}
+        return await self.visitor.post(f"{self.path}/changes", sealed, htmx=True)
+
     async def value(self, key: str) -> Answer:
         variable = await Variable.get(key=key)
         return await self.visitor.get(f"{self.path}/{variable.id}/value")
@@ -61,11 +70,10 @@ async def settings_page(app: Quart) -> Settings:
     ],
 )
 async def test_other_names_are_refused_and_nothing_is_kept(settings_page: Settings, key: str) -> None:
-    forms = [{"key": key, "value": CANARY}]
+    answers = [await settings_page.save(key=key, value=CANARY)]
     if key != "A=B":  # in a file that is a variable A
-        forms.append({"dotenv": f"GOOD=1\n{key}={CANARY}"})
-    for form in forms:
-        answer = await settings_page.save(True, **form)
+        answers.append(await settings_page.review(f"GOOD=1\n{key}={CANARY}"))
+    for answer in answers:
         assert answer.status == 422
         assert CANARY not in answer.text
         assert not await Variable.exists()
@@ -83,13 +91,14 @@ async def test_other_values_are_refused_and_not_repeated(settings_page: Settings
 async def test_all_values_together_are_bounded(settings_page: Settings) -> None:
     big = "x" * 65_000
     text = "\n".join(f"KEY_{number}={big}" for number in range(14))
-    assert (await settings_page.save(dotenv=text)).status == 200
+    assert (await settings_page.paste(text)).status == 200
     for _ in range(2):
         answer = await settings_page.save(key="ONE_MORE", value=big * 1)
         assert (answer.status, "about 1 MB together" in answer.text) in ((200, False), (422, True))
-        answer = await settings_page.save(dotenv=text.replace("KEY_", "OTHER_"))
+        answer = await settings_page.paste(text.replace("KEY_", "OTHER_"))
         assert (answer.status, "about 1 MB together" in answer.text) == (422, True)
-    assert (await settings_page.save(dotenv=text)).status == 200  # the same again takes no more room
+    again = text.replace("KEY_0=x", "KEY_0=y")
+    assert (await settings_page.paste(again)).status == 200, "the same again takes no more room"
     assert await Variable.all().count() <= 15
 
 
@@ -117,7 +126,7 @@ async def test_the_same_key_again_replaces_the_value_in_its_scope_only(settings_
     production = await cast.production(await Project.get(slug=settings_page.path.split("/")[2]))
     await settings_page.save(key="KEY", value="one")
     await settings_page.save(key="KEY", value="two", environment=str(production.id))
-    await settings_page.save(dotenv="KEY=three\nOTHER=four")
+    await settings_page.paste("KEY=three\nOTHER=four")
     rows = {(row.key, row.environment_id): row.value for row in await Variable.all()}
     assert rows == {("KEY", None): "three", ("KEY", production.id): "two", ("OTHER", None): "four"}
 
@@ -128,11 +137,13 @@ async def test_a_kept_value_is_in_no_page_event_record_or_row(
     visitor = settings_page.visitor
     answers = [
         await settings_page.save(key="KEY", value=f"{CANARY}-1"),
-        await settings_page.save(dotenv=f"OTHER='{CANARY}-2'"),
+        await settings_page.review(f"OTHER='{CANARY}-2'"),
+        await settings_page.paste(f"OTHER='{CANARY}-2'"),
         await settings_page.save(htmx=False, key="THIRD", value=f"{CANARY}-3"),
         await settings_page.save(key="no way", value=CANARY),
-        await settings_page.save(dotenv=f"BROKEN='{CANARY}"),
-        await settings_page.save(htmx=False, dotenv=CANARY),
+        await settings_page.review(f"BROKEN='{CANARY}"),
+        await settings_page.review(CANARY, htmx=False),
+        await settings_page.review(f"FOURTH={CANARY}", htmx=False),
     ]
     slug = settings_page.path.split("/")[2]
     project = await cast.project()
@@ -147,11 +158,11 @@ async def test_a_kept_value_is_in_no_page_event_record_or_row(
     ]
     pages += [f"/projects/{project.slug}/deployments/{deployment.id}", "/teams/alice", "/account"]
     answers += [await visitor.get(page) for page in pages]
-    assert [answer.status for answer in answers] == [200, 200, 303, 422, 422, 422, *[200] * len(pages)]
+    assert [answer.status for answer in answers] == [200, 200, 200, 303, 422, 422, 422, 200, *[200] * len(pages)]
     for answer in answers:
         assert CANARY not in answer.text
         assert CANARY not in str(answer.headers)
-    assert "KEY" in answers[7].text
+    assert "KEY" in answers[9].text
     assert CANARY not in str(world.live.said)
     for table in ("variable", "deployment"):
         rows = await connections.get("default").execute_query_dict(f"SELECT * FROM {table}")
@@ -167,6 +178,9 @@ async def test_values_are_read_one_by_one_by_who_may(app: Quart, settings_page: 
         expected = 403 if user.email.startswith("bob") else 404
         for answer in (await visitor.get(f"{path}/value"), await visitor.post(f"{path}/removal")):
             assert (answer.status, CANARY in answer.text) == (expected, False)
+        whole = await visitor.get(f"{settings_page.path}.env")
+        assert (whole.status, CANARY in whole.text) == (expected, False)
+    assert (await settings_page.visitor.get(f"{settings_page.path}.env")).text == f"KEY={CANARY}\n"
     assert (await Visitor(app).get(f"{path}/value")).status in (303, 401)
     assert (await settings_page.visitor.get(f"{path}/removal")).status == 405
     assert await Variable.exists(id=variable.id)

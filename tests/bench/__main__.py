@@ -6,7 +6,7 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 
-from tests.bench import dependencies, idle, logs, pages, rollback, rollout, webhooks
+from tests.bench import dependencies, idle, logs, logtable, pages, rollback, rollout, viewers, webhooks
 from tests.bench.stage import Stage, stage
 from tests.bench.table import Figure, show
 
@@ -18,6 +18,8 @@ SUBJECTS: dict[str, tuple[str, Callable[[Stage], Awaitable[list[Figure]]]]] = {
     "idle": ("The idle process", idle.run),
     "webhooks": ("Pushes that Git servers tell us of", webhooks.run),
     "logs": ("A line of an app on an open page, 100 lines/s", logs.run),
+    "viewers": ("A thousand open pages of one log", viewers.run),
+    "logtable": ("Ten million log lines in PostgreSQL", logtable.run),
 }
 
 

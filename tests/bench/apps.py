@@ -57,7 +57,7 @@ def home() -> str:
 '''
 GUNICORN = "gunicorn -w 1 --threads 8 -b 0.0.0.0:8000 main:app"
 
-CHATTY = '''"""Writes a hundred lines a second, each with the time of its writing."""
+CHATTY = '''"""Writes lines at a steady pace, each with the time of its writing."""
 
 import threading
 import time
@@ -78,7 +78,7 @@ def write():
     due = time.time()
     while True:
         print(f"said at {{time.time():.6f}}", flush=True)
-        due += 0.01
+        due += {every}
         time.sleep(max(0, due - time.time()))
 
 
@@ -101,8 +101,8 @@ def with_pandas(version: str, *more: str) -> dict[str, str | bytes]:
     }
 
 
-def chatty() -> dict[str, str | bytes]:
-    return {"main.py": CHATTY.format()}
+def chatty(every: float = 0.01) -> dict[str, str | bytes]:
+    return {"main.py": CHATTY.format(every=every)}
 
 
 def example(version: str) -> dict[str, str | bytes]:

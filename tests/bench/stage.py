@@ -139,7 +139,7 @@ class Stage:
 
     async def runner_image(self, slug: str) -> str:
         chosen = settings.read(self.platform.environment())
-        return await runners.image(chosen, self.engine, slug, print)
+        return await runners.image(chosen, self.engine, slug, "", print)
 
     async def floor(self, image: str, origin: Origin, start: str) -> float:
         """Seconds that the command `docker run` of the image takes until the app answers 200 at the container's

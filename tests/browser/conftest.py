@@ -61,7 +61,7 @@ async def platform(mailbox: Mailbox, mail_port: int) -> AsyncIterator[Platform]:
     """One for all: each test has its own projects."""
     mail = {"SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(mail_port), "EMAIL_SENDER_ADDRESS": "devpush@localhost"}
     async with own_platform(**mail) as started:
-        await started.command("prepare")
+        await started.command("prepare", "python", "node", "static")
         yield started
 
 

@@ -10,6 +10,7 @@ faint to read. Ends with what the first page weighs. No database, no Docker: it 
 import argparse
 import gzip
 import json
+import math
 import sys
 import threading
 import time
@@ -29,6 +30,8 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 HOME = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(HOME))
 
+from devpush.models import metric  # noqa: E402
+from devpush.web import metrics  # noqa: E402
 from devpush.web.ansi import ansi, first_line, plain  # noqa: E402
 
 POLICY = (
@@ -277,8 +280,16 @@ LIVE_STAGING = page_of(
 )
 
 
-def line(number: int, text: str, source: str = "build", level: str | None = None, stream: str = "out") -> Thing:
+def line(
+    number: int,
+    text: str,
+    source: str = "build",
+    level: str | None = None,
+    stream: str = "out",
+    request: Thing | None = None,
+) -> Thing:
     return Thing(
+        request=request,
         id=number,
         at=before(seconds=80 - number * 0.7),
         source=source,
@@ -314,9 +325,82 @@ TEXTS: list[tuple[Any, ...]] = [
     ("ZeroDivisionError: division by zero", "run", "error", "err"),
     ('10.3.0.1 - "GET /basket?' + "item=4711&" * 30 + ' HTTP/1.1" 200 OK', "run"),
     ("cache miss for basket:4711", "run", "debug"),
-    *((f'10.3.0.1 - "GET /items/{n} HTTP/1.1" \x1b[32m200\x1b[0m OK', "run") for n in range(30)),
+    *((f'10.3.0.1 - "GET /items/{n} HTTP/1.1" \x1b[32m200\x1b[0m OK', "run") for n in range(15)),
+    ("GET /", "request", None, "out", Thing(status=200, duration=12.4)),
+    ("GET /basket", "request", None, "out", Thing(status=304, duration=3.1)),
+    ("POST /basket/4711", "request", "warning", "out", Thing(status=404, duration=8.0)),
+    ("GET /totals", "request", "error", "out", Thing(status=500, duration=1204.6)),
+    *((f"GET /items/{n}", "request", None, "out", Thing(status=200, duration=4.2 + n)) for n in range(11)),
 ]
 LINES = [line(number + 1, *given) for number, given in enumerate(TEXTS)]
+
+COMMITS = [
+    Thing(sha=f"{n * 7919 + 0x8C1D:07x}" + "d" * 33, message=message, author=author, at=before(hours=2 + 5 * n))
+    for n, (message, author) in enumerate(
+        [
+            ("Fix totals when a coupon is removed", "Grace Hopper"),
+            ("Add <script>alert(1)</script> \u202egnp.exe to the readme", "Ada Lovelace"),
+            (
+                "Count the basket once, not on every render, which took longer than anybody was ready to wait for it",
+                "Ada Lovelace",
+            ),
+            ("Bump dependencies", "dependabot[bot]"),
+            ("Larger pictures", "Linus T."),
+            ("Typo", "Linus T."),
+            ("Another typo", "Linus T."),
+        ]
+    )
+]
+FORGE = Thing(
+    commit=lambda sha: f"https://github.com/acme/shop/commit/{sha}",
+    compare=lambda old, new: f"https://github.com/acme/shop/compare/{old}...{new}",
+)
+NO_KEYS = Thing(added=(), changed=(), removed=())
+
+
+def changes(**given: Any) -> Thing:
+    side = Thing(
+        id=identity(3),
+        short_id=identity(3)[:7],
+        commit_sha="a" * 40,
+        title="Ship the new checkout",
+        created_at=before(hours=26),
+    )
+    facts = {
+        "before": side,
+        "after": Thing(
+            id=identity(1), short_id=identity(1)[:7], commit_sha="b" * 40, title="Fix totals", created_at=NOW
+        ),
+        "commits": COMMITS,
+        "variables": Thing(added=("STRIPE_KEY", "SENTRY_DSN"), changed=("DATABASE_URL",), removed=("LEGACY_MODE",)),
+        "settings": (
+            Thing(word="Start command", before="python main.py", after="gunicorn -w 3 -b 0.0.0.0:8000 main:app"),
+            Thing(word="Memory", before="256 MB", after="512 MB"),
+        ),
+        "same_commit": False,
+        "nothing": False,
+    }
+    return Thing(**(facts | given))
+
+
+ALL_CHANGES = {"changes": changes(), "pages": FORGE, "trouble": "", "source": "", "away": ""}
+CHOICES = Thing(
+    environments=[Thing(name=name, slug=name.lower()) for name in ("Production", "Staging", "Demo")],
+    branches=["main", "next", "feature/images-with-a-rather-long-branch-name"],
+    deployments=[Thing(short_id=row.short_id, title=row.commit_message) for row in ROWS],
+)
+ON_LOGS = {
+    "q": "",
+    "given": {},
+    "filters": {},
+    "moments": {},
+    "choices": CHOICES,
+    "first_number": 1,
+    "has_older": True,
+    "away": "",
+    "older_url": "/deployments.log",
+    "text_url": "/logs.text",
+}
 
 PRESETS = [
     Thing(slug="fastapi", name="FastAPI", runner="python", install="pip install -r requirements.txt", build="", pre_deploy="",
@@ -334,19 +418,56 @@ BUILD_FORM = {
     "build": "", "pre_deploy": "alembic upgrade head", "start": PRESETS[0].start, "health_path": "/", "dotenv": "",
 }  # fmt: skip
 ENVIRONMENTS = [
-    Thing(id=identity(100 + n), name=name, slug=name.lower(), color="blue")
-    for n, name in enumerate(("Production", "Staging", "Demo"))
+    Thing(
+        id=identity(100 + n),
+        name=name,
+        slug=name.lower(),
+        color=color,
+        branch=branch,
+        hostname=hostname,
+        url=f"http://{hostname}",
+    )
+    for n, (name, color, branch, hostname) in enumerate(
+        (
+            ("Production", "blue", "main", "shop.localhost:8080"),
+            ("Staging", "amber", "feature/*", "shop-env-staging.localhost:8080"),
+            ("Demo", "violet", "demo", "shop-env-demo.localhost:8080"),
+        )
+    )
 ]
 VARIABLES = [
-    Thing(id=identity(400), key="DATABASE_URL", environment_name="Production", updated_at=NOW),
-    Thing(id=identity(401), key="SECRET_KEY", environment_name="All environments", updated_at=NOW),
+    Thing(
+        id=identity(400),
+        key="DATABASE_URL",
+        environment_id=identity(100),
+        environment_name="Production",
+        updated_at=NOW,
+    ),
+    Thing(id=identity(401), key="SECRET_KEY", environment_id=None, environment_name="All environments", updated_at=NOW),
     Thing(
         id=identity(402),
         key="A_VARIABLE_WITH_A_NAME_AS_LONG_AS_ANYBODY_WOULD_EVER_WANT_TO_WRITE_IT",
+        environment_id=identity(101),
         environment_name="Staging",
         updated_at=NOW,
     ),
 ]
+OUTDATED = [
+    Thing(
+        environment_id=identity(100), name="Production", color="blue", variables=Thing(added=["STRIPE_KEY"], changed=["DATABASE_URL", "LOG_LEVEL"], removed=["OLD_KEY"]),
+        build=["start command", "health path"], resources=["memory"], rebuild=False, built=True,
+    ),
+    Thing(environment_id=identity(101), name="Staging", color="amber", variables=Thing(added=[f"KEY_{n}" for n in range(9)], changed=[], removed=[]), build=["build command"], resources=[], rebuild=True, built=True),
+]  # fmt: skip
+BRANCHES = [
+    ("main", ENVIRONMENTS[0]), ("demo", ENVIRONMENTS[2]), ("feature/basket", ENVIRONMENTS[1]), ("feature/a-branch-with-quite-a-long-name-that-does-not-end-soon", ENVIRONMENTS[1]),
+    ("try-it", None), *((f"dependabot/npm/vite-6.{n}", None) for n in range(9)),
+]  # fmt: skip
+REVIEW = Thing(
+    environment_name="Production",
+    sealed="gAAAAAB",
+    difference=Thing(added=["STRIPE_KEY", "STRIPE_SECRET"], changed=["DATABASE_URL"], removed=["OLD_KEY"]),
+)
 SESSIONS = [
     Thing(
         id=identity(500),
@@ -468,14 +589,74 @@ PROJECT = Thing(
 
 ON_TEAM = {"team": TEAM, "tab": "overview"}
 ON_PROJECT = {"team": TEAM, "project": PROJECT, "tab": "overview"}
+
+
+def domain(number: int, hostname: str, state: str, **given: Any) -> Thing:
+    words = {
+        "pending": ("queued", "Waiting for DNS"),
+        "verified": ("succeeded", "Live"),
+        "failing": ("failed", "DNS has changed"),
+        "disabled": ("cancelled", "Not served"),
+    }
+    cname = Thing(type="CNAME", name=hostname, value="shop.apps.example.net")
+    apex = [Thing(type="A", name=hostname, value="203.0.113.5"), Thing(type="AAAA", name=hostname, value="2001:db8::5")]
+    facts = {
+        "id": identity(number), "hostname": hostname, "readable": "", "url": f"https://{hostname}", "state": state, "sign": words[state][0], "word": words[state][1], "reason": "",
+        "serves": "environment", "environment_id": identity(310), "environment_name": "Production", "environment_color": "blue", "redirect_to": "", "redirect_status": None,
+        "leading": apex if hostname.count(".") == 1 else [cname], "saying": Thing(type="TXT", name=f"_devpush.{hostname}", value="devpush=3f2a91c04be87d5512ac77e1f0b96d34"),
+        "checked_at": before(minutes=4), "failing_since": None, "certificate": "valid" if state in ("verified", "failing") else "", "certificate_note": "", "certificate_until": NOW + timedelta(days=61),
+    }  # fmt: skip
+    return Thing(**facts | given)
+
+
+DOMAINS = [
+    domain(
+        901,
+        "example.com",
+        "verified",
+        serves="redirect",
+        redirect_to="https://www.example.com",
+        redirect_status=308,
+        environment_id=None,
+    ),
+    domain(902, "www.example.com", "verified", certificate="waiting"),
+    domain(
+        903,
+        "staging.example.com",
+        "pending",
+        environment_name="Staging",
+        environment_color="amber",
+        reason="staging.example.com leads to 198.51.100.7, not to this server's 203.0.113.5 and 2001:db8::5.",
+    ),
+    domain(
+        904,
+        "xn--bcher-kva.example",
+        "failing",
+        readable="bücher.example",
+        failing_since=before(hours=5),
+        reason="xn--bcher-kva.example leads to 198.51.100.7, not to this server's 203.0.113.5 and 2001:db8::5.",
+    ),
+    domain(
+        905,
+        "old-preview.a-rather-long-domain.example.org",
+        "disabled",
+        serves="",
+        environment_id=None,
+        environment_name="",
+        reason="Its environment Preview was deleted. Choose another one for it, or remove it.",
+    ),
+]
+
 SETTINGS: dict[str, Any] = {
-    "forms": {"general": {"name": "Shop"}, "build": BUILD_FORM, "resources": {"cpu": "1", "memory_mb": 512}, "repository": {"url": "https://git.example.com/acme/shop.git", "username": ""}, "pushes": {"polled": True, "watch_paths": "apps/web/**\npackages/ui/**"}},
-    "presets": PRESETS, "runners": RUNNERS, "branches": ["main", "develop"], "variables": VARIABLES, "environments": ENVIRONMENTS, "redeploy": ROWS[1],
+    "domains": DOMAINS,
+    "forms": {"general": {"name": "Shop"}, "build": BUILD_FORM, "resources": {"cpu": "1", "memory_mb": 512}, "repository": {"url": "https://git.example.com/acme/shop.git", "username": ""}, "pushes": {"polled": True, "watch_paths": "apps/web/**\npackages/ui/**", "skip_by_message": True}},
+    "presets": PRESETS, "runners": RUNNERS, "variables": VARIABLES, "environments": ENVIRONMENTS, "outdated": [], "most": {"cpu": "4", "memory_mb": 16384},
+    "colors": ("blue", "green", "amber", "red", "violet", "cyan", "pink", "slate"),
     "repository": Thing(
         kind="https", name="git.example.com/acme/shop", link="https://git.example.com/acme/shop", trouble="", account=None,
         told=True, token_kept=True, public_key="", hook=Thing(url="https://push.example.com/api/hooks/0d9f4d0e-6b1d-4a63-9d0f-5f7a2b8c1e42", has_secret=True, unreachable=False),
     ),
-    "removal": Thing(deployments=118, hostnames=["shop.localhost:8080", "shop-env-staging.localhost:8080"]),
+    "removal": Thing(deployments=118, variables=3, hostnames=["shop.localhost:8080", "shop-env-staging.localhost:8080"]),
 }  # fmt: skip
 SSH_REPOSITORY = Thing(
     **vars(SETTINGS["repository"]) | {"kind": "ssh", "link": "", "token_kept": False, "public_key": KEY}
@@ -491,7 +672,7 @@ GITHUB_REPOSITORY = Thing(
 )  # fmt: skip
 CHANGE = {
     "deployment": ROWS[3], "current": ROWS[1], "environment_name": "Production", "hostnames": ["shop.localhost:8080", "www.shop.example"],
-    "notes": ["The kept container is started again: nothing is built, and it takes about a second."],
+    "changes": changes(commits=None),
 }  # fmt: skip
 
 PROVIDERS = [("github", "GitHub"), ("google", "Google")]
@@ -610,7 +791,76 @@ DELIVERIES: dict[str, Any] = {
         ],
     ),
 }
+
+
+def entry(word: str, icon: str = "", note: str = "", **given: Any) -> Thing:
+    facts = {"act": False, "picture": None, "deployment": None}
+    return Thing(**({"word": word, "icon": icon, "note": note, "url": "/project"} | facts | given))
+
+
+FOUND = {
+    "q": "",
+    "groups": [
+        Thing(name="Shop", entries=[entry("Overview", "box"), entry("Deployments", "layers"), entry("Logs", "scroll-text"), entry("Metrics", "activity"), entry("Variables", "settings", "Settings"), entry("Redeploy production (3f2a91c)", "rotate-cw", act=True), entry("Roll back production to 9e1c2d4…", "undo-2")]),
+        Thing(name="Projects", entries=[entry(card.name, note="Acme", picture=("project", card)) for card in CARDS[:4]]),
+        Thing(name="Deployments", entries=[entry(row.commit_message, note="Shop", deployment=row) for row in ROWS[:4]]),
+        Thing(name="Teams", entries=[entry(team.name, picture=("team", team)) for team in TEAMS[:2]]),
+        Thing(name="Go to", entries=[entry("New project", "plus", "Acme"), entry("Account", "user")]),
+    ],
+}  # fmt: skip
+
+
+def measured(number: int, of: int) -> metric.Point | None:
+    """A busy hour with a bad quarter and a gap."""
+    if of * 0.45 < number < of * 0.5:
+        return None
+    wave = 1 + math.sin(number / of * 7) * 0.6 + math.sin(number * 1.7) * 0.25
+    bad = 0.72 < number / of < 0.8
+    durations = tuple(
+        int(wave * 9) if 6 < place < 11 else int(bad) * 8 if place == 17 else 0
+        for place in range(len(metric.BOUNDS) + 1)
+    )
+    requests = sum(durations)
+    return metric.Point(
+        at=before(seconds=15 * (of - number)),
+        seconds=15.0,
+        cpu=0.12 * wave + 0.3 * bad,
+        memory=(180 + number / of * 60 + wave * 4) * metrics.MIB,
+        memory_max=0,
+        received=int(20_000 * wave),
+        sent=int(160_000 * wave),
+        restarts=int(number == int(of * 0.8)),
+        requests=requests,
+        refused=requests // 9,
+        failed=8 * bad,
+        durations=durations,
+    )
+
+
+MEASURED = [measured(number, 240) for number in range(240)]
+LIMITED: Any = Thing(cpu_quota=100_000, memory_mb=512)
+CHARTS = metrics.drawn(MEASURED, LIMITED)
+METRICS = {
+    "tab": "metrics",
+    "charts": CHARTS,
+    "span": "1h",
+    "spans": metrics.SPAN_WORDS,
+    "deployment": None,
+    "since": before(hours=1),
+    "now": NOW,
+    "deployments": [
+        Thing(id=row.id, short_id=row.short_id, environment_name=row.environment_name, message=row.commit_message)
+        for row in ROWS[1:4]
+    ],
+}
+
+SMALL_CHARTS = [
+    metrics._small("Requests", "142 a minute", [100 + 40 * ((n * 7) % 11) / 11 + n for n in range(60)]),
+    metrics._small("Memory", "187 MB", [None if n < 9 else 150 + n * 0.6 for n in range(60)]),
+]
 PAGES: dict[str, tuple[str, dict[str, Any]]] = {
+    "search": ("search/show.html", {"team": TEAM, "project": PROJECT} | FOUND),
+    "search-nothing": ("search/show.html", {"team": TEAM, "q": "zeppelin", "groups": []}),
     "sign-in": ("auth/sign_in.html", {"me": None, "mail_configured": True, "form": {}, "errors": {}}),
     "sign-in-refused": ("auth/sign_in.html", {"me": None, "mail_configured": True, "form": {"email": "ada@elsewhere"}, "errors": {"email": "That is not an e-mail address. It looks like ada@example.com."}}),
     "sign-in-no-mail": ("auth/sign_in.html", {"me": None, "mail_configured": False}),
@@ -627,8 +877,8 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
     "link-expired": ("auth/link_expired.html", {"me": None}),
     "team": ("teams/overview.html", ON_TEAM | {"projects": CARDS, "deployments": ROWS, "flashes": [("success", "Welcome back, Ada.")]}),
     "team-empty": ("teams/overview.html", ON_TEAM | {"projects": [], "deployments": []}),
-    "projects": ("teams/projects.html", ON_TEAM | {"tab": "projects", "projects": CARDS, "q": ""}),
-    "projects-nothing": ("teams/projects.html", ON_TEAM | {"tab": "projects", "projects": [], "q": "zebra"}),
+    "projects": ("teams/projects.html", ON_TEAM | {"tab": "projects", "projects": CARDS, "page": Thing(number=2, pages=3, total=61), "q": ""}),
+    "projects-nothing": ("teams/projects.html", ON_TEAM | {"tab": "projects", "projects": [], "page": Thing(number=1, pages=1, total=0), "q": "zebra"}),
     "team-settings": ("teams/settings.html", TEAM_SETTINGS),
     "team-settings-refused": ("teams/settings.html", TEAM_SETTINGS | {"team": Thing(**vars(TEAM), avatar="0123456789abcdef"), "failed": "members", "form": {"email": "ada@example.com", "role": "admin"}, "errors": {"email": "ada@example.com is in this team already.", "form": "A team keeps at least one owner. Make somebody else an owner first."}}),
     "team-settings-link": ("teams/settings.html", TEAM_SETTINGS | {"mail_configured": False, "link_for": "margaret@example.com", "link": "https://push.example.com/invitations/2bq0tQ9mXk3sX1zVn0pE7aJr5uYw8dLc4hGf6iTyOsA", "invitations": INVITED[:1]}),
@@ -660,29 +910,38 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
     "configure": ("projects/configure.html", ON_TEAM | {"tab": "", "draft": DRAFT, "form": BUILD_FORM, "detected": Thing(preset="fastapi", why="Looks like FastAPI: requirements.txt asks for it."), "branches": ["main", "develop"], "folders": [], "presets": PRESETS, "runners": RUNNERS, "errors": {}}),
     "configure-folders": ("projects/configure.html", ON_TEAM | {"tab": "", "draft": Thing(**(vars(DRAFT) | {"shown": "acme/shop", "connected": True, "root_dir": "apps/web"})), "form": BUILD_FORM | {"root_dir": "apps/web"}, "detected": Thing(preset="nextjs", why="package.json asks for next."), "branches": ["main", "develop"], "folders": ["api", "apps/web", "apps/admin", "packages/a-package-with-a-long-name"], "presets": PRESETS, "runners": RUNNERS, "errors": {}}),
     "configure-refused": ("projects/configure.html", ON_TEAM | {"tab": "", "draft": DRAFT, "form": BUILD_FORM | {"name": "", "start": "", "dotenv": "1X=2"}, "detected": None, "branches": [], "folders": [], "presets": PRESETS, "runners": RUNNERS, "errors": {"name": "A project needs a name.", "start": "How is the app started? There is no Procfile and the preset has no start command.", "dotenv": "Line 1: a key begins with a letter or an underscore.", "repository": "GitHub no longer accepts your connection. Please connect your account again."}}),
-    "project": ("projects/overview.html", ON_PROJECT | {"production": PRODUCTION, "others": OTHERS, "deployments": ROWS}),
+    "project": ("projects/overview.html", ON_PROJECT | {"charts": SMALL_CHARTS, "production": PRODUCTION, "others": OTHERS, "deployments": ROWS}),
     "project-new": ("projects/overview.html", ON_PROJECT | {"production": environment(0, "Production", current=None, latest=None, previous=None, health="none"), "others": [], "deployments": []}),
     "project-crashed": ("projects/overview.html", ON_PROJECT | {"production": environment(0, "Production", latest=ROWS[2], health="crashed", health_note="exited with code 137, out of memory"), "others": [], "deployments": ROWS[1:4]}),
     "project-trouble": ("projects/overview.html", ON_PROJECT | {"production": environment(0, "Production", repo_trouble="The repository acme/shop was removed from the GitHub App's access. Give it access again on GitHub, or connect another repository."), "others": [], "deployments": ROWS[1:4]}),
-    "deployments": ("deployments/index.html", ON_PROJECT | {"tab": "deployments", "page": Thing(items=ROWS, number=2, pages=5, total=118), "filters": {"status": "succeeded"}, "environments": ENVIRONMENTS}),
-    "deployments-nothing": ("deployments/index.html", ON_PROJECT | {"tab": "deployments", "page": Thing(items=[], number=1, pages=0, total=0), "filters": {"branch": "zebra"}, "environments": ENVIRONMENTS}),
-    "statuses": ("deployments/index.html", ON_PROJECT | {"tab": "deployments", "page": Thing(items=[deployment(20 + n, state, f"This one is {state}") for n, state in enumerate(STATES)], number=1, pages=1, total=8), "filters": {}, "environments": ENVIRONMENTS}),
-    "deployment": ("deployments/show.html", ON_PROJECT | {"tab": "deployments", "deployment": SUCCEEDED, "lines": LINES, "has_older": False, "first_number": 1}),
-    "deployment-building": ("deployments/show.html", ON_PROJECT | {"tab": "deployments", "deployment": BUILDING, "lines": LINES[:6], "has_older": False, "first_number": 1}),
-    "long-log": ("deployments/show.html", ON_PROJECT | {"tab": "deployments", "deployment": LONG, "lines": LINES[:6], "has_older": False, "first_number": 1}),
-    "deployment-queued": ("deployments/show.html", ON_PROJECT | {"tab": "deployments", "deployment": page_of(ROWS[7], ("queued", "running", None, "2 deployments are ahead"), ("building", "waiting", None, ""), ("starting", "waiting", None, ""), ("routing", "waiting", None, ""), can=Thing(cancel=True, redeploy=False, roll_back=False, promote=False)), "lines": [], "has_older": False, "first_number": 1}),
-    "deployment-failed": ("deployments/show.html", ON_PROJECT | {"tab": "deployments", "deployment": FAILED, "lines": LINES[:16], "has_older": False, "first_number": 1}),
-    "deployment-staging": ("deployments/show.html", ON_PROJECT | {"tab": "deployments", "deployment": LIVE_STAGING, "lines": LINES[:10], "has_older": False, "first_number": 1}),
+    "deployments": ("deployments/index.html", ON_PROJECT | {"tab": "deployments", "page": Thing(items=ROWS, number=2, pages=5, total=118), "filters": {"status": "succeeded"}, "moments": {}, "choices": CHOICES}),
+    "deployments-nothing": ("deployments/index.html", ON_PROJECT | {"tab": "deployments", "page": Thing(items=[], number=1, pages=0, total=0), "filters": {"branch": "zebra"}, "moments": {"from": before(days=3)}, "choices": CHOICES}),
+    "statuses": ("deployments/index.html", ON_PROJECT | {"tab": "deployments", "page": Thing(items=[deployment(20 + n, state, f"This one is {state}") for n, state in enumerate(STATES)], number=1, pages=1, total=8), "filters": {}, "moments": {}, "choices": CHOICES}),
+    "deployment": ("deployments/show.html", ON_PROJECT | ALL_CHANGES | {"tab": "deployments", "deployment": SUCCEEDED, "lines": LINES, "has_older": False, "first_number": 1}),
+    "deployment-building": ("deployments/show.html", ON_PROJECT | ALL_CHANGES | {"tab": "deployments", "deployment": BUILDING, "lines": LINES[:6], "has_older": False, "first_number": 1}),
+    "long-log": ("deployments/show.html", ON_PROJECT | ALL_CHANGES | {"tab": "deployments", "deployment": LONG, "lines": LINES[:6], "has_older": False, "first_number": 1}),
+    "deployment-queued": ("deployments/show.html", ON_PROJECT | ALL_CHANGES | {"tab": "deployments", "deployment": page_of(ROWS[7], ("queued", "running", None, "2 deployments are ahead"), ("building", "waiting", None, ""), ("starting", "waiting", None, ""), ("routing", "waiting", None, ""), can=Thing(cancel=True, redeploy=False, roll_back=False, promote=False)), "lines": [], "has_older": False, "first_number": 1}),
+    "deployment-failed": ("deployments/show.html", ON_PROJECT | ALL_CHANGES | {"tab": "deployments", "deployment": FAILED, "lines": LINES[:16], "has_older": False, "first_number": 1}),
+    "deployment-staging": ("deployments/show.html", ON_PROJECT | ALL_CHANGES | {"tab": "deployments", "deployment": LIVE_STAGING, "lines": LINES[:10], "has_older": False, "first_number": 1}),
     "rollback": ("deployments/rollback.html", ON_PROJECT | {"tab": "deployments"} | CHANGE),
-    "promotion": ("deployments/promotion.html", ON_PROJECT | {"tab": "deployments"} | CHANGE | {"current": None, "notes": []}),
-    "logs": ("logs/index.html", ON_PROJECT | {"tab": "logs", "lines": [Thing(**(vars(one) | {"short_id": "3f2a91c"})) for one in LINES[10:]], "q": "", "filters": {}, "environments": ENVIRONMENTS, "first_number": 1, "has_older": True, "older_url": "/deployments.log"}),
-    "logs-nothing": ("logs/index.html", ON_PROJECT | {"tab": "logs", "lines": [], "q": "zebra", "filters": {}, "environments": ENVIRONMENTS, "first_number": 1, "has_older": False, "older_url": None}),
+    "promotion": ("deployments/promotion.html", ON_PROJECT | {"tab": "deployments"} | CHANGE | {"current": None, "changes": changes(before=None)}),
+    "logs": ("logs/index.html", ON_PROJECT | ON_LOGS | {"tab": "logs", "lines": [Thing(**(vars(one) | {"short_id": "3f2a91c"})) for one in LINES[10:]]}),
+    "logs-requests": ("logs/index.html", ON_PROJECT | ON_LOGS | {"tab": "logs", "lines": [Thing(**(vars(one) | {"short_id": "3f2a91c"})) for one in LINES if one.source == "request"], "given": {"source": "request"}, "filters": {"source": "request", "slower": "2", "from": "x"}, "moments": {"from": before(days=2)}}),
+    "logs-nothing": ("logs/index.html", ON_PROJECT | ON_LOGS | {"tab": "logs", "lines": [], "q": "zebra", "given": {"q": "zebra"}, "has_older": False, "older_url": None}),
+    "logs-away": ("logs/index.html", ON_PROJECT | ON_LOGS | {"tab": "logs", "lines": [], "has_older": False, "away": "Loki doesn't answer."}),
+    "deployment-same": ("deployments/show.html", ON_PROJECT | ALL_CHANGES | {"tab": "deployments", "deployment": SUCCEEDED, "lines": LINES[:6], "has_older": False, "first_number": 1, "changes": changes(commits=(), same_commit=True, nothing=True, variables=NO_KEYS, settings=())}),
+    "deployment-first": ("deployments/show.html", ON_PROJECT | ALL_CHANGES | {"tab": "deployments", "deployment": FAILED, "lines": LINES[:6], "has_older": False, "first_number": 1, "changes": changes(before=None, commits=(), variables=NO_KEYS, settings=())}),
+    "deployment-asking": ("deployments/show.html", ON_PROJECT | ALL_CHANGES | {"tab": "deployments", "deployment": FAILED, "lines": LINES[:6], "has_older": False, "first_number": 1, "changes": changes(commits=None, settings=()), "trouble": "The server github.com can't be reached now, or broke off. Please try again in a moment."}),
     "deliveries": ("projects/deliveries.html", ON_PROJECT | DELIVERIES),
     "deliveries-none": ("projects/deliveries.html", ON_PROJECT | DELIVERIES | {"page": Thing(number=1, pages=1, total=0, items=[])}),
+    "metrics": ("metrics/index.html", ON_PROJECT | METRICS),
+    "metrics-nothing": ("metrics/index.html", ON_PROJECT | METRICS | {"deployments": []}),
+    "metrics-quiet": ("metrics/index.html", ON_PROJECT | METRICS | {"charts": metrics.drawn([None] * 240, LIMITED), "span": "30d"}),
     "settings": ("projects/settings.html", ON_PROJECT | {"tab": "settings"} | SETTINGS),
     "settings-ssh": ("projects/settings.html", ON_PROJECT | {"tab": "settings"} | SETTINGS | {"repository": SSH_REPOSITORY, "failed": "repository", "form": {"url": "ssh://git@git.example.com/acme/shop.git"}, "errors": {"url": "The server git.example.com doesn't let us in: it doesn't know our deploy key. Please add the key's public half to the repository there (it stands in the project's settings as well); it needs to read only."}}),
     "settings-github": ("projects/settings.html", ON_PROJECT | {"tab": "settings"} | SETTINGS | {"repository": GITHUB_REPOSITORY, "said": {"kind": "success", "sentence": "Connected: 4 branches, and main is at 3f2a91c."}}),
     "settings-refused": ("projects/settings.html", ON_PROJECT | {"tab": "settings"} | SETTINGS | {"failed": "danger", "form": {}, "errors": {"confirmation": "That is not the project's slug. Type shop."}, "variables": []}),
+    "settings-outdated": ("projects/settings.html", ON_PROJECT | {"tab": "settings"} | SETTINGS | {"outdated": OUTDATED, "review": REVIEW, "goes": BRANCHES, "failed": "environments", "form": {"which": identity(101), "name": "Production", "branch": "feature/*/*", "color": "amber"}, "errors": {"name": "There is an environment of that name already.", "branch": "One “*” is enough: it stands for any text, like feature/* or *-rc."}}),
     "account": ("account/show.html", ACCOUNT),
     "account-moving": ("account/show.html", ACCOUNT | {"me": Thing(**vars(ME), avatar="0123456789abcdef"), "change": Thing(email="ada.lovelace@analytical-engines.example"), "failed": "email", "form": {"email": "ada@elsewhere"}, "errors": {"email": "Please enter an e-mail address, like ada@example.com."}}),
     "account-operator": ("account/show.html", ACCOUNT | {"me": Thing(id=identity(1), name="operator", email="operator@localhost", username="operator", is_operator=True), "general": {"name": "operator", "username": "operator"}, "mailbox": False, "mail_configured": False, "methods": [Thing(**vars(METHODS[0]) | {"last": True})], "memberships": MEMBERSHIPS[2:], "sessions": SESSIONS[:1], "failed": "methods", "errors": {"form": "This is the only way you can sign in. Add another one first."}}),
@@ -702,9 +961,12 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
 }  # fmt: skip
 
 FRAGMENTS: dict[str, tuple[str, dict[str, Any]]] = {
+    "search.index": ("search/_found.html", FOUND),
     "invitations.menu": ("invitations/_menu.html", {"invitations": WAITING}),
     "members.change_role": ("teams/settings/_members.html", TEAM_SETTINGS | {"form": TEAM_SETTINGS["forms"]["members"]}),
     "teams.project_menu": ("teams/_project_menu.html", {"team": TEAM, "projects": [Thing(name=card.name, slug=card.slug) for card in CARDS * 3]}),
+    "deployments.commits": ("deployments/_exchange.html", {"trouble": "", "come": COMMITS[:1], "go": COMMITS[1:], "pages": FORGE}),
+    "deployments.find_commits": ("deployments/_changes.html", ALL_CHANGES | {"project": PROJECT, "open": True}),
     "deployments.roll_back": ("deployments/_rollback.html", CHANGE),
     "deployments.promote": ("deployments/_promotion.html", CHANGE),
     "projects.save_general": ("projects/settings/_general.html", {"project": PROJECT, "form": {"name": "Shop"}, "errors": {}, "saved": True}),
@@ -713,6 +975,10 @@ FRAGMENTS: dict[str, tuple[str, dict[str, Any]]] = {
     "repository.make_secret": ("projects/settings/_webhook.html", SETTINGS | {"project": PROJECT, "saved": True}),
     "projects.save_build": ("projects/settings/_build.html", SETTINGS | {"project": PROJECT, "form": BUILD_FORM, "errors": {}, "saved": True}),
     "projects.save_resources": ("projects/settings/_resources.html", SETTINGS | {"project": PROJECT, "form": {"cpu": "99", "memory_mb": 512}, "errors": {"cpu": "This server has 4 cores."}, "saved": False}),
+    "environments.branches": ("projects/settings/_branches.html", {"goes": BRANCHES}),
+    "environments.add": ("projects/settings/_environments.html", SETTINGS | {"project": PROJECT, "form": {}, "errors": {}, "saved": False}),
+    "variables.review": ("projects/settings/_review.html", {"project": PROJECT, "review": REVIEW, "errors": {}}),
+    "variables.change": ("projects/settings/_variables.html", SETTINGS | {"project": PROJECT, "form": {}, "errors": {}, "saved": False, "outdated": OUTDATED}),
     "variables.save": ("projects/settings/_variables.html", SETTINGS | {"project": PROJECT, "form": {}, "errors": {}, "saved": True}),
     "variables.remove": ("projects/settings/_variables.html", SETTINGS | {"project": PROJECT, "form": {}, "errors": {}, "saved": False, "variables": VARIABLES[1:]}),
     "account.save_general": ("account/_general.html", {"form": {"name": "Ada", "username": "ada"}, "errors": {}, "saved": True}),
@@ -807,6 +1073,20 @@ def stream(endpoint: str, query: dict[str, list[str]]) -> Iterator[tuple[str, st
     )
 
 
+DATA = {
+    "variables.value": (b"postgres://shop:hunter2@db/shop\nsecond line", "text/plain; charset=utf-8"),
+    "variables.text": (
+        b"DATABASE_URL=postgres://shop:hunter2@db/shop\nMOTTO='two words'\n",
+        "text/plain; charset=utf-8",
+    ),
+    "metrics.data": (
+        json.dumps(metrics.told([before(seconds=15 * (240 - number)) for number in range(240)], CHARTS)).encode(),
+        "application/json",
+    ),
+}
+"""What scripts of ours ask for."""
+
+
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
@@ -820,8 +1100,8 @@ class Handler(BaseHTTPRequestHandler):
             )
         if name.startswith("streams."):
             return self.stream(name, parse_qs(asked.query))
-        if name == "variables.value":
-            return self.answer(b"postgres://shop:hunter2@db/shop\nsecond line", "text/plain; charset=utf-8")
+        if name in DATA:
+            return self.answer(*DATA[name])
         if name == "deployments.log":
             first = int(parse_qs(asked.query)["before"][0])
             lines = [line(n, f"an older line, number {n}", "run") for n in range(first - 1000, first)]
@@ -978,6 +1258,17 @@ def acts(look: Look) -> None:
     page.get_by_role("button", name="Switch team").click()
     look.examine(page, "act-teams", 1280, "light", whole=False)
     page.keyboard.press("Escape")
+    page.keyboard.press("Control+k")
+    page.locator("#found").get_by_role("link", name="Try the new image").wait_for()
+    look.examine(page, "act-palette", 1280, "light", whole=False)
+    page.keyboard.press("ArrowDown")
+    expect(
+        look,
+        "arrows move through what was found",
+        page.evaluate("document.activeElement.textContent.trim()") == "Overview",
+    )
+    page.keyboard.press("Escape")
+    expect(look, "Escape closes the palette", page.locator("dialog[open]").count() == 0)
     page.get_by_role("button", name="Account menu").click()
     page.get_by_role("button", name="Dark").click()
     expect(look, "the theme changes", page.evaluate("document.documentElement.className") == "dark")
@@ -996,7 +1287,7 @@ def acts(look: Look) -> None:
         page.locator("#install").input_value() == "npm ci" and page.locator("#runner").input_value() == "node",
     )
     save.click()
-    page.get_by_text("Takes effect at the next deployment").first.wait_for()
+    page.get_by_text("Saved", exact=True).first.wait_for()
     expect(
         look,
         "the form is sent with its proof",
@@ -1016,7 +1307,7 @@ def acts(look: Look) -> None:
         "a toast that came along joins the others",
         page.locator(".toasts").count() == 1 and page.locator("body > .toasts").inner_text() == "Removed.",
     )
-    page.get_by_role("button", name="Paste a .env file").click()
+    settings_acts(look, page)
     delete = page.get_by_role("button", name="Delete project")
     expect(look, "Delete waits for the slug", delete.is_disabled())
     page.locator("#confirmation").fill("shop")
@@ -1038,7 +1329,110 @@ def acts(look: Look) -> None:
     look.examine(page, "act-search", 1280, "dark", whole=False)
     page.close()
 
+    log_acts(look)
     long_log(look)
+
+
+def settings_acts(look: Look, page: Page) -> None:
+    """Environments and variables."""
+    card = page.locator("#settings-environments")
+    card.scroll_into_view_if_needed()
+    card.get_by_text("try-it").wait_for()
+    goes = card.locator('#branches [data-branch="try-it"]')
+    expect(look, "a branch that nobody takes says so", "isn’t deployed" in goes.inner_text())
+    card.get_by_text("Add an environment").click()
+    form = card.locator("#new-environment")
+    form.get_by_label("Name").fill("Trial")
+    form.get_by_label("Branch pattern").fill("try-*")
+    expect(
+        look,
+        "a pattern shows at once what it takes",
+        "Trial" in goes.inner_text() and form.get_by_text("Takes try-it.").is_visible(),
+    )
+    card.get_by_text("Staging").first.click()
+    staging = card.locator("#environment-staging")
+    staging.get_by_label("Branch pattern").fill("*")
+    expect(
+        look,
+        "the first that takes a branch gets it",
+        "Staging" in goes.inner_text() and form.get_by_text("Takes none").is_visible(),
+    )
+    staging.get_by_text("Delete Staging").click()
+    expect(
+        look,
+        "an environment waits for its slug",
+        staging.get_by_role("button", name="Delete environment").is_disabled(),
+    )
+    look.examine(page, "act-environments", 1280, "light")
+    card = page.locator("#settings-variables")
+    card.get_by_label("What an environment gets").select_option(label="What Staging gets")
+    expect(
+        look,
+        "variables are sifted by environment",
+        not card.locator('[data-key="DATABASE_URL"]').is_visible()
+        and card.locator('[data-key="SECRET_KEY"]').is_visible(),
+    )
+    card.get_by_label("Find a variable").fill("long")
+    expect(look, "and by name", card.locator(".vars li:visible").count() == 1)
+    card.get_by_label("Find a variable").fill("")
+    card.get_by_role("button", name="Edit SECRET_KEY").click()
+    until(page, "document.querySelector('#value').value.includes('hunter2')")
+    expect(look, "one is edited where it is added", card.locator("#key").input_value() == "SECRET_KEY")
+    card.get_by_text("Edit all as text").click()
+    until(page, "document.querySelector('#all-dotenv').value.includes('MOTTO')")
+    card.locator("#all-dotenv").fill("A=1")
+    card.get_by_label("Environment", exact=True).last.select_option(label="Demo")
+    page.get_by_text("See what changes and save it first").wait_for()
+    expect(look, "what was typed stays", card.locator("#all-dotenv").input_value() == "A=1")
+    card.locator("#all-variables").get_by_role("button", name="See what changes").click()
+    page.get_by_role("button", name="Save these changes").wait_for()
+    look.examine(page, "act-variables", 1280, "light")
+    card.locator("#all-dotenv").fill("A=2")
+    expect(look, "another text wants another look", page.get_by_role("button", name="Save these changes").count() == 0)
+
+
+def log_acts(look: Look) -> None:
+    """Sources, errors and moments: what is done to a log without asking the server, and what the address says."""
+    page = look.page("deployment", 1280, "light")
+    shown = "[...document.querySelectorAll('.line')].filter((line) => line.checkVisibility()).map((line) => line.dataset.source)"
+    page.get_by_role("link", name="Requests").click()
+    expect(look, "one source is shown", set(page.evaluate(shown)) == {"request"})
+    expect(look, "the address says which", page.url.endswith("source=request"))
+    page.get_by_role("link", name="All", exact=True).click()
+    page.get_by_role("button", name="4 errors").click()
+    until(page, "document.querySelector('.line.chosen')?.dataset.level === 'error'")
+    page.keyboard.press("/")
+    expect(look, "a slash begins to find", page.evaluate("document.activeElement.type") == "search")
+    page.get_by_text("What changed").click()
+    page.get_by_text("2 earlier").click()
+    look.examine(page, "act-changes", 1280, "light", whole=False)
+    page.close()
+
+    page = look.page("deployment-asking", 1280, "light")
+    page.get_by_role("button", name="Try again").click()
+    page.get_by_text("Larger pictures").wait_for()
+    page.close()
+
+    page = look.page("logs", 1280, "light")
+    page.get_by_text("Branch, deployment, time").click()
+    page.get_by_label("From").fill("2026-07-01T10:00")
+    with page.expect_request(lambda request: "logs.index" in request.url) as asked:
+        page.get_by_label("From").press("Enter")
+    expect(look, "a moment has its offset", asked.value.url.endswith("?from=2026-07-01T10%3A00%2B02%3A00"))
+    page.close()
+    page = look.page("logs-requests", 1280, "light")
+    there = before(days=2).timestamp()
+    here = page.evaluate("new Date(document.querySelector('[name=from]').value).getTime() / 1000")
+    expect(look, "a moment is shown in the reader's zone", abs(here - there) < 60)
+    page.close()
+
+    page = look.page("deployments", 1280, "light")
+    with page.expect_request(lambda request: "deployments.index" in request.url) as asked:
+        page.get_by_label("To", exact=True).fill("2026-12-24")
+        page.get_by_label("To", exact=True).blur()
+    expect(look, "a day ends where the reader is", "to=2026-12-24T23%3A59%2B01%3A00" in asked.value.url)
+    expect(look, "what is empty stays out of the address", "branch=" not in asked.value.url)
+    page.close()
 
 
 def long_log(look: Look) -> None:

@@ -25,6 +25,7 @@ async def test_a_newcomers_journey(open_window: OpenWindow, mailbox: Mailbox) ->
     await visit(window)
     await change_settings(window)
     await give_variables(window)
+    await make_an_environment(window)
     second = await redeploy(window)
     await roll_back(window, first, second)
     await read_logs(window)
@@ -117,7 +118,8 @@ async def change_settings(window: Window) -> None:
     await build.get_by_label("Build command").fill('echo "another build"')
     await save.click()
     await expect(build.get_by_text("Saved")).to_be_visible()
-    await expect(build.get_by_role("button", name="Redeploy production now")).to_be_visible()
+    await expect(build.get_by_text("Production runs without these settings yet")).to_be_visible()
+    await expect(build.get_by_role("button", name="Redeploy")).to_be_visible()
     await page.reload()
     await expect(build.get_by_label("Build command")).to_have_value('echo "another build"')
 
@@ -126,21 +128,41 @@ async def give_variables(window: Window) -> None:
     card = window.page.locator("#settings-variables")
     await card.get_by_label("Key").fill("GREETING")
     await card.get_by_label("Value", exact=True).fill("hello & good-bye")
-    await card.get_by_role("button", name="Add variable").click()
+    await card.get_by_role("button", name="Save variable").click()
     await expect(card.get_by_role("button", name="Show the value of GREETING")).to_be_visible()
     await expect(card.get_by_text("hello & good-bye")).to_have_count(0)
     await card.get_by_role("button", name="Show the value of GREETING").click()
     await expect(card.get_by_text("hello & good-bye")).to_be_visible()
-    await card.get_by_role("button", name="Paste a .env file").click()
-    dotenv = card.get_by_label("Contents")
+    await card.get_by_text("Paste a .env file").click()
+    dotenv, look = card.get_by_label("Contents"), card.get_by_role("button", name="See what changes").first
     with window.forgiving("status of 422"):
         await dotenv.fill("COLOUR=green\nnot a variable\n")
-        await card.get_by_role("button", name="Add variables").click()
+        await look.click()
         await expect(card.get_by_role("alert")).to_contain_text("line 2", ignore_case=True)
     await dotenv.fill("COLOUR=green\nSHAPE='round'\n")
-    await card.get_by_role("button", name="Add variables").click()
-    await expect(card.get_by_text("SHAPE")).to_be_visible()
+    await look.click()
+    await expect(card.get_by_text("Added COLOUR, SHAPE")).to_be_visible()
+    await card.get_by_role("button", name="Save these changes").click()
+    await expect(card.get_by_role("button", name="Show the value of SHAPE")).to_be_visible()
+    await card.get_by_text("Edit all as text").click()
+    await expect(card.get_by_label("Variables", exact=True).last).to_have_value(
+        "COLOUR=green\nGREETING='hello & good-bye'\nSHAPE=round\n"
+    )
+    await expect(card.get_by_text("GREETING added")).to_be_visible()
     await window.look("settings")
+
+
+async def make_an_environment(window: Window) -> None:
+    card = window.page.locator("#settings-environments")
+    await expect(card.get_by_text("Production").last).to_be_visible()
+    await card.get_by_text("Add an environment").click()
+    form = card.locator("#new-environment")
+    await form.get_by_label("Name").fill("Preview")
+    await form.get_by_label("Branch pattern").fill("*")
+    await expect(form.get_by_text("Takes none of the branches that are known now.")).to_be_visible()
+    await form.get_by_role("button", name="Add environment").click()
+    await expect(card.get_by_text("first-steps-env-preview.localhost", exact=True)).to_be_visible()
+    await window.look("settings-environments")
 
 
 async def redeploy(window: Window) -> str:
@@ -155,13 +177,13 @@ async def redeploy(window: Window) -> str:
 async def roll_back(window: Window, first: str, second: str) -> None:
     page = window.page
     await page.get_by_role("link", name="Overview").click()
-    card = page.locator(".environment")
+    card = page.locator(".environment.large")
     await expect(card).to_contain_text(second)
     await window.look("project")
     await card.get_by_role("link", name="Roll back").click()
     dialog = page.get_by_role("dialog")
     await expect(dialog).to_contain_text(f"Roll Production back to {first}?")
-    for change in ("GREETING", "COLOUR", "build command"):
+    for change in ("GREETING", "COLOUR", "Build command"):
         await expect(dialog).to_contain_text(change)
     await window.look("roll-back", whole=False)
     await dialog.get_by_role("button", name="Roll back").click()

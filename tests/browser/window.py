@@ -5,13 +5,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from playwright.async_api import BrowserContext, ConsoleMessage, Page, TimeoutError, WebError
+
+from tests.patience import until
 
 HERE = Path(__file__).resolve().parent
 ARTEFACTS = HERE / "artefacts"
 WIDE, NARROW = {"width": 1280, "height": 860}, {"width": 390, "height": 844}
+Theme = Literal["light", "dark"]
+LOOKED_INTO: tuple[tuple[Theme, dict[str, int]], ...] = (("light", NARROW), ("dark", WIDE))
+"""What axe is asked about, which takes its time."""
 GRAVE = ("serious", "critical")
 """What axe calls a fault that shuts somebody out."""
 
@@ -63,23 +69,64 @@ class Window:
     def _broke(self, error: WebError) -> None:
         self.faults.append(f"{error.page.url if error.page else '?'} broke: {error.error}")
 
+    async def loaded(self, path: str) -> dict[str, int]:
+        """Open it for the first time: what comes over the wire, compressed, until nothing more is asked for."""
+        wire = await self.context.new_cdp_session(self.page)
+        sizes: dict[str, int] = {}
+        names: dict[str, str] = {}
+        waiting: set[str] = set()
+
+        def asked(event: dict[str, Any]) -> None:
+            if event["type"] != "EventSource":  # which tells what comes after
+                waiting.add(event["requestId"])
+
+        def began(event: dict[str, Any]) -> None:
+            if event["type"] == "EventSource":
+                return
+            names[event["requestId"]] = urlsplit(event["response"]["url"]).path
+            sizes[event["requestId"]] = -int(event["response"]["encodedDataLength"])  # that is what its headers took
+
+        def ended(event: dict[str, Any]) -> None:
+            if event["requestId"] in sizes:
+                sizes[event["requestId"]] += int(event["encodedDataLength"])
+            waiting.discard(event["requestId"])
+
+        wire.on("Network.requestWillBeSent", asked)
+        wire.on("Network.responseReceived", began)
+        wire.on("Network.loadingFinished", ended)
+        wire.on("Network.loadingFailed", lambda event: waiting.discard(event["requestId"]))
+        await wire.send("Network.enable")
+        await wire.send("Network.setCacheDisabled", {"cacheDisabled": True})
+        await self.open(path)
+        await self.page.wait_for_timeout(150)  # whatever would still move, or be fetched, does it now
+        await until(lambda: not waiting)
+        await wire.detach()
+        return {names[id]: size for id, size in sizes.items() if size > 0}
+
     # Looking
 
     async def look(self, name: str, *, whole: bool = True) -> None:
         """A picture of the page as it is, wide and narrow, light and dark; and what is wrong with it."""
         for theme in ("light", "dark"):
-            await self.page.emulate_media(color_scheme=theme, reduced_motion="reduce")
             for size in (NARROW, WIDE):
-                await self.page.set_viewport_size(size)  # type: ignore[arg-type]
-                await self._examine(f"{name}-{size['width']}-{theme}", whole)
+                await self._examine(name, theme, size, whole)
         await self.page.emulate_media(color_scheme="light", reduced_motion="reduce")
 
-    async def _examine(self, name: str, whole: bool) -> None:
+    async def glance(self, name: str) -> None:
+        """The same with two pictures, which between them have every shape and every colour."""
+        for theme, size in LOOKED_INTO:
+            await self._examine(name, theme, size, whole=True)
+        await self.page.emulate_media(color_scheme="light", reduced_motion="reduce")
+
+    async def _examine(self, name: str, theme: Theme, size: dict[str, int], whole: bool) -> None:
+        await self.page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+        await self.page.set_viewport_size(size)  # type: ignore[arg-type]
+        looked_into, name = (theme, size) in LOOKED_INTO, f"{name}-{size['width']}-{theme}"
         await self._picture(name, whole)
         root = "document.documentElement"
         if wide := await self.page.evaluate(f"{root}.scrollWidth - {root}.clientWidth"):
             self.faults.append(f"{name} scrolls sideways by {wide} px")
-        if not name.endswith("390-dark"):  # its colours are those of the wide one, its shapes those of the light one
+        if looked_into:
             self.faults += [f"{name}: {fault}" for fault in await self._stumbling_blocks()]
 
     async def _picture(self, name: str, whole: bool) -> None:

@@ -135,6 +135,9 @@ async def test_the_commit_message_may_ask_for_no_deployment(world: FakeWorld, me
     assert (verdict, sentence.lower()[:25]) == ("ignored", "its commit message says [")
     await told(world, hooks.push(message="skip deploy, [skip tests]"))
     assert [verdict for verdict, _ in await log_of(project)] == ["ignored", "deployed"]
+    await Project.filter(id=project.id).update(skip_by_message=False)
+    await told(world, hooks.push(message=message))
+    assert [verdict for verdict, _ in await log_of(project)] == ["ignored", "deployed", "deployed"]
 
 
 async def test_another_accounts_installation_does_not_count(world: FakeWorld) -> None:

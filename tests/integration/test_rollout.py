@@ -86,6 +86,22 @@ async def test_nothing_is_installed_when_only_code_changed_and_nothing_built_whe
     assert (again.image, again.image_reused) == (changed.image, True)
 
 
+async def test_other_variables_reach_the_app_without_a_build_unless_one_is_asked_for(world: FakeWorld) -> None:
+    project = await shop(world, build="make")
+    first = await pushed(world, project)
+    world.containers.calls.clear()
+    await Variable.create(project=project, key="NEW", value="1")
+    kept = await rolled_out(world, await push.redeploy(world, first, by=None, keep_image=True))
+    assert (commands(world), kept.image, kept.state) == ([], first.image, State.succeeded)
+    app = Names(world.installation).container(kept, "app")
+    [spec] = [each.spec for each in world.containers.all.values() if each.spec.name == app]
+    assert spec.environment["NEW"] == "1"
+    assert f"The image of deployment {first.short_id} is taken as it is: nothing to build." in world.logs.texts("build")
+    built = await rolled_out(world, await push.redeploy(world, kept, by=None))
+    assert built.image != first.image
+    assert commands(world) == ["/bin/sh -c make"]
+
+
 async def test_install_runs_over_the_whole_tree_when_the_dependency_files_are_not_enough(world: FakeWorld) -> None:
     project = await shop(world, install="pip install .")
     world.containers.behave = lambda _: Behaviour(

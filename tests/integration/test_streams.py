@@ -422,6 +422,38 @@ async def test_a_line_waits_for_nothing_but_the_lines_of_the_same_moment(
             assert texts(await stream.next()) == [f"line {number}"]
 
 
+async def test_who_looks_at_the_same_log_shares_one_reader_and_one_drawing(app: Quart, world: FakeWorld) -> None:
+    visitor, project, deployment = await on_a_project(app)
+    bob = await Visitor(app).signed_in(await cast.bob())
+    path, live = f"/projects/{project.slug}/logs/stream", world.live
+    async with (
+        opened(visitor, path) as one,
+        opened(bob, path) as two,
+        opened(bob, f"{path}?level=error") as three,
+    ):
+        for text, level in (("for all", "error"), ("for two", None), ("for all again", "error")):
+            await write(world, deployment, text, level=level)
+            for stream in (one, two, *([three] if level else [])):
+                assert texts(await stream.next()) == [text]
+        assert {len(listening) for listening in live.subscribers.values()} == {1}  # type: ignore[attr-defined]
+        drawn = app.extensions["drawings"].drawn.values()
+        assert sorted(len(drawing.lines) for drawing in drawn) == [0, 1, 1, 1, 1, 1], "twice each, for two searches"
+
+
+async def test_who_saw_some_of_the_lines_gets_only_the_others(app: Quart, world: FakeWorld) -> None:
+    visitor, project, deployment = await on_a_project(app)
+    kept = await write(world, deployment, "one", "two", "three")
+    path = f"/projects/{project.slug}/deployments/{deployment.id}/stream"
+    async with opened(visitor, f"{path}?after=2") as late, opened(visitor, f"{path}?after=3") as up_to_date:
+        assert texts(await late.until("three")) == ["three"]
+        await up_to_date.until("deployment-timeline")
+        more = await world.logs.append([NewLine(str(project.id), str(deployment.id), kept[0].at, "run", "out", "four")])
+        await publish_lines(world, str(project.id), [*kept, *more])
+        for stream in (late, up_to_date):
+            event = await stream.named("lines")
+            assert (texts(event), event.id) == (["four"], "4")
+
+
 # How long
 
 

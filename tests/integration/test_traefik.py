@@ -2,20 +2,37 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import sysconfig
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from unittest.mock import ANY
 from uuid import uuid4
 
 import aiohttp
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
+from hypercorn.asyncio import serve
+from hypercorn.config import Config
+from yarl import URL
 
 from devpush.adapters.docker import DockerContainers
 from devpush.adapters.traefik import HEADER, TRANSPORT, TraefikProxy
+from devpush.errors import Unavailable
 from devpush.local import Endpoints
-from devpush.ports import ContainerSpec, Limits, Route, RouteTable
+from devpush.ports import Certificate, ContainerSpec, Limits, Redirect, Route, RouteTable
+from tests.conftest import free_port
+from tests.fakes import FakeWorld
 from tests.images import own_engine, own_network, small_image
 from tests.patience import PATIENCE, until
+from tests.visitor import dashboard
 
 pytestmark = pytest.mark.integration
 
@@ -160,6 +177,53 @@ async def test_an_idle_connection_is_given_up_before_any_app_would(
         await asyncio.wait_for(closed.wait(), PATIENCE)
 
 
+async def test_a_redirected_host_keeps_path_query_and_the_kind_that_was_chosen(
+    proxy: TraefikProxy, project: str, world: FakeWorld
+) -> None:
+    """Traefik's own redirects say 308 where a HEAD asks for a 301. And nobody but Traefik says where one leads."""
+    async with served_dashboard(world) as upstream:
+        await proxy.write_platform(upstream, "dash.localhost")
+        kinds = {f"r{status}-{project[:8]}.localhost": status for status in (301, 302, 307, 308)}
+        hosts = [Redirect(host, "https://www.example.com", status) for host, status in kinds.items()]
+        await proxy.write(RouteTable(project, (), hosts))
+        assert await proxy.read(project) == RouteTable(project, (), tuple(hosts))
+        for host, status in kinds.items():
+            expected = (status, "https://www.example.com/a%20b/c?x=1&y=%20")
+            await until(partial(redirects, proxy, "GET", host, expected))
+            for method in ("HEAD", "POST"):
+                assert await redirects(proxy, method, host, expected), method
+        forged = {"X-Devpush-Redirect": "302 https://evil.example"}
+        assert not await redirects(proxy, "GET", f"nobody-{project[:8]}.localhost", (302, ANY), forged)
+        assert await redirects(proxy, "GET", next(iter(kinds)), (301, ANY), forged)
+
+
+async def test_the_certificate_that_visitors_are_shown_is_seen(tmp_path: Path, project: str) -> None:
+    """And a router for https keeps nothing from http, which a router for both would."""
+    (tmp_path / "dynamic").mkdir()
+    until_when = certificate_for("www.example.com", tmp_path)
+    async with two_doors(tmp_path) as (plain, secure), app("hello") as upstream:
+        proxy = TraefikProxy(
+            tmp_path / "dynamic", staging=tmp_path / "staging", entrypoint=plain, api_ping=None, secure=secure
+        )
+        await proxy.write_platform(upstream, None)
+        deployment = str(uuid4())
+        routes = [
+            Route(host, deployment, upstream, certificate=True) for host in ("other.example.com", "www.example.com")
+        ]
+        await proxy.write(RouteTable(project, routes))
+        assert await proxy.seen("www.example.com", "/", deployment, timeout=PATIENCE)
+        assert await proxy.certificate("www.example.com") == Certificate(until_when, fits=True)
+        assert not (await proxy.certificate("other.example.com")).fits
+        for host in ("www.example.com", "other.example.com"):
+            async with (
+                aiohttp.ClientSession() as client,
+                client.get(secure, headers={"Host": host}, ssl=False, server_hostname=host) as answer,
+            ):
+                assert (answer.status, answer.headers[HEADER]) == (200, deployment)
+    with pytest.raises(Unavailable, match="does not answer by https"):
+        await proxy.certificate("www.example.com")
+
+
 async def test_swapping_containers_under_load_fails_no_request(proxy: TraefikProxy, project: str, host: str) -> None:
     async with own_engine() as engine:
         spec = ContainerSpec(
@@ -191,6 +255,81 @@ async def test_swapping_containers_under_load_fails_no_request(proxy: TraefikPro
 
 
 # The steps of the tests
+
+
+async def redirects(
+    proxy: TraefikProxy, method: str, host: str, expected: object, more: Mapping[str, str] | None = None
+) -> bool:
+    """Whether that is how it answers."""
+    target = URL(f"{proxy.entrypoint}/a%20b/c?x=1&y=%20", encoded=True)
+    headers = {"Host": host, **(more or {})}
+    async with (
+        aiohttp.ClientSession() as client,
+        client.request(method, target, headers=headers, allow_redirects=False) as answer,
+    ):
+        return (answer.status, answer.headers.get("Location")) == expected
+
+
+@asynccontextmanager
+async def served_dashboard(world: FakeWorld) -> AsyncIterator[str]:
+    config, stop, port = Config(), asyncio.Event(), free_port()
+    config.bind = [f"127.0.0.1:{port}"]
+    serving = asyncio.create_task(serve(dashboard(world), config, shutdown_trigger=stop.wait))
+    yield f"http://127.0.0.1:{port}"
+    stop.set()
+    await serving
+
+
+def certificate_for(host: str, folder: Path) -> datetime:
+    """One that Traefik shows, as if it had been issued; the end of its time."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
+    begin = datetime.now(UTC).replace(microsecond=0)
+    made = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    made = made.serial_number(1).not_valid_before(begin).not_valid_after(begin + timedelta(days=60))
+    made = made.add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
+    (folder / "cert.pem").write_bytes(made.sign(key, SHA256()).public_bytes(Encoding.PEM))
+    secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (folder / "key.pem").write_bytes(secret)
+    files = {"certFile": str(folder / "cert.pem"), "keyFile": str(folder / "key.pem")}
+    (folder / "dynamic" / "certificates.yml").write_text(json.dumps({"tls": {"certificates": [files]}}))
+    return begin + timedelta(days=60)
+
+
+@asynccontextmanager
+async def two_doors(folder: Path) -> AsyncIterator[tuple[str, str]]:
+    """A Traefik with an entry point for https, as production has it."""
+    ports = free_port(), free_port()
+    static = {
+        "global": {"checkNewVersion": False, "sendAnonymousUsage": False},
+        "entryPoints": dict(
+            zip(("web", "websecure"), ({"address": f"127.0.0.1:{port}"} for port in ports), strict=True)
+        ),
+        "providers": {"providersThrottleDuration": "100ms", "file": {"directory": str(folder / "dynamic")}},
+    }
+    (folder / "static.yml").write_text(json.dumps(static))
+    traefik = Path(sysconfig.get_path("scripts")) / "traefik"
+    process = await asyncio.create_subprocess_exec(
+        traefik,
+        f"--configFile={folder / 'static.yml'}",
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        await until(partial(_listens, ports[1]))
+        yield f"http://127.0.0.1:{ports[0]}", f"https://127.0.0.1:{ports[1]}"
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+async def _listens(port: int) -> bool:
+    with suppress(OSError):
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.close()
+        await writer.wait_closed()
+        return True
+    return False
 
 
 class Load:

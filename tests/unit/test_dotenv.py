@@ -82,6 +82,16 @@ def test_what_is_written_in_double_quotes_comes_back(variables: dict[str, str]) 
     assert dotenv.parse(text) == variables
 
 
+@given(st.dictionaries(KEYS, VALUES | st.text("\"'\\$# \n\r\tx\x85\u2028")))
+def test_what_is_written_is_read_again_as_it_was(variables: dict[str, str]) -> None:
+    assert dotenv.parse(dotenv.render(variables)) == variables
+
+
+def test_variables_are_written_as_a_person_would() -> None:
+    written = dotenv.render({"A": "https://a.example/?x=1", "B": "1.5", "C": "it's $5", "D": "two\nlines", "E": ""})
+    assert written == "A='https://a.example/?x=1'\nB=1.5\nC=\"it's \\$5\"\nD='two\nlines'\nE=\n"
+
+
 @given(st.text() | st.text("A=\"'\\# \n\r\tx$export"))
 def test_any_text_is_read_or_refused(text: str) -> None:
     try:

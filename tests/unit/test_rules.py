@@ -418,3 +418,26 @@ def test_other_values_are_refused_and_not_repeated(text: str) -> None:
     error = refused(rules.variable_value, text)
     assert error.field == "value"
     assert text not in str(error)
+
+
+# Environments
+
+
+@pytest.mark.parametrize("pattern", ["main", "feature/*", "*-rc", "*", "a*b", "refs/heads/x", "release-1.2/*"])
+def test_a_pattern_is_a_branch_or_has_one_star(pattern: str) -> None:
+    assert rules.branch_pattern(f" {pattern}\n") == pattern.removeprefix("refs/heads/")
+
+
+@pytest.mark.parametrize(
+    "pattern", ["", "**", "a*/*", "-*", ".*", "*.", "*.lock", "a b*", "[ab]", "x?", "a..*", "*\0", "~*"]
+)
+def test_other_patterns_are_refused(pattern: str) -> None:
+    assert refused(rules.branch_pattern, pattern).field == "branch"
+
+
+def test_environments_have_short_names_and_known_colors() -> None:
+    assert rules.environment_name("  QA   team ") == "QA team"
+    assert rules.color("pink") == "pink"
+    refused(rules.environment_name, "x" * 61)
+    refused(rules.color, "mauve")
+    refused(rules.color, "")

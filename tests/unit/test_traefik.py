@@ -3,6 +3,7 @@
 import asyncio
 import json
 import stat
+from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from devpush.adapters.traefik import HEADER, TraefikProxy, parsed, rendered, rendered_platform
 from devpush.errors import Unavailable
-from devpush.ports import Route, RouteTable
+from devpush.ports import Redirect, Route, RouteTable
 from tests.patience import PATIENCE
 
 PROJECT = "0b9c6a34-2f4e-4b43-9d5a-3c1f2e7a9b10"
@@ -30,20 +31,32 @@ upstreams = st.ip_addresses(v=4).map(lambda address: f"http://{address}:8000")
 def tables(draw: st.DrawFn) -> RouteTable:
     deployments = draw(st.dictionaries(ids, upstreams, min_size=1, max_size=4))
     chosen = draw(st.dictionaries(hosts, st.sampled_from(sorted(deployments)), max_size=6))
-    return RouteTable(draw(ids), tuple(Route(host, id, deployments[id]) for host, id in sorted(chosen.items())))
+    routes = [Route(host, id, deployments[id], draw(st.booleans())) for host, id in sorted(chosen.items())]
+    elsewhere = sorted(draw(st.sets(hosts, max_size=3)) - set(chosen))
+    return RouteTable(draw(ids), tuple(routes), tuple(draw(redirects(host)) for host in elsewhere))
+
+
+@st.composite
+def redirects(draw: st.DrawFn, host: str) -> Redirect:
+    to = f"{draw(st.sampled_from(['http', 'https']))}://{draw(hosts)}"
+    return Redirect(host, to, draw(st.sampled_from([301, 302, 307, 308])), draw(st.booleans()))
 
 
 @given(tables())
 def test_a_file_read_back_says_what_was_meant(table: RouteTable) -> None:
     text = rendered(table)
     assert parsed(table.project, text) == table
-    http = json.loads(text)["http"]
-    assert [router["rule"] for router in http["routers"].values()] == [f"Host(`{r.host}`)" for r in table.routes]
+    http = defaultdict(dict, json.loads(text)["http"])
+    every: list[Route | Redirect] = [*table.routes, *table.redirects]
+    for entry_point, named in (("web", every), ("websecure", [each for each in every if each.certificate])):
+        rules = [router["rule"] for router in http["routers"].values() if router["entryPoints"] == [entry_point]]
+        assert sorted(rules) == sorted(f"Host(`{each.host}`)" for each in named)
     assert "{{" not in text
-    assert text.count("`") == 2 * len(table.routes)
+    assert text.count("`") == 2 * len(http["routers"])
     for router in http["routers"].values():
-        assert {router["service"]} <= set(http["services"])
+        assert {router["service"]} <= {*http["services"], "platform"}
         assert set(router["middlewares"]) <= set(http["middlewares"])
+        assert ("tls" in router) == (router["entryPoints"] == ["websecure"]), "with it, http isn't answered"
     for service in http["services"].values():
         assert service["loadBalancer"]["serversTransport"] in http["serversTransports"]
 
@@ -74,6 +87,9 @@ HOSTILE = [
 def test_a_hostile_host_is_refused(host: str) -> None:
     with pytest.raises(ValueError):
         rendered(RouteTable(PROJECT, [Route(host, ONE, "http://10.0.0.1:8000")]))
+    for redirect in (Redirect(host, "https://b.example", 301), Redirect("a.example", f"https://{host}", 301)):
+        with pytest.raises(ValueError):
+            rendered(RouteTable(PROJECT, [], [redirect]))
     if host not in ("", "10.0.0.1"):  # a dashboard may have no name
         with pytest.raises(ValueError):
             rendered_platform("http://127.0.0.1:8000", host)
@@ -107,7 +123,42 @@ def test_no_other_word_is_taken_from_outside_either(project: str, deployment: st
         rendered(RouteTable(project, [Route("shop.localhost", deployment, upstream)]))
 
 
+@pytest.mark.parametrize(
+    ("to", "status"),
+    [
+        ("https://b.example", 200),
+        ("https://b.example", 3010),
+        ("javascript://b.example", 301),
+        ("https://b.example/path", 301),
+        ("https://b.example:8443", 301),
+        ("https://user@b.example", 301),
+        ("//b.example", 301),
+        ("https://b.example\n", 301),
+        ("https://b.example 308", 301),
+    ],
+)
+def test_a_redirect_leads_to_a_host_and_is_one_of_four_kinds(to: str, status: int) -> None:
+    with pytest.raises(ValueError):
+        rendered(RouteTable(PROJECT, [], [Redirect("a.example", to, status)]))
+
+
+def test_names_of_routers_never_meet() -> None:
+    """A host may look like another one's name with an end."""
+    hosts = ("a.b", "a.b-secure", "a.b-elsewhere", "a.b-elsewhere-secure")
+    table = RouteTable(
+        PROJECT,
+        tuple(Route(host, ONE, "http://10.0.0.1:8000", certificate=True) for host in sorted(hosts)),
+        (Redirect("a.c", "https://a.b", 308, certificate=True),),
+    )
+    assert len(json.loads(rendered(table))["http"]["routers"]) == 10
+    assert parsed(PROJECT, rendered(table)) == table
+
+
 def test_a_host_leads_to_one_place() -> None:
+    with pytest.raises(ValueError, match="can't have two"):
+        rendered(
+            RouteTable(PROJECT, [Route("a.b", ONE, "http://10.0.0.1:8000")], [Redirect("a.b", "https://c.d", 301)])
+        )
     for routes in (
         [Route("a.localhost", ONE, "http://10.0.0.1:8000"), Route("a.localhost", TWO, "http://10.0.0.2:8000")],
         [Route("a.localhost", ONE, "http://10.0.0.1:8000"), Route("b.localhost", ONE, "http://10.0.0.2:8000")],

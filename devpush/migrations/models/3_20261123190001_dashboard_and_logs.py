@@ -35,15 +35,100 @@ COMMENT ON TABLE "domain" IS 'A custom hostname: it serves an environment, or re
         CREATE INDEX IF NOT EXISTS "idx_deployment_project_abab02" ON "deployment" ("project_id", "branch", "number");
         CREATE INDEX IF NOT EXISTS "idx_deployment_project_b071b3" ON "deployment" ("project_id", "environment_id", "number");
 
+        CREATE INDEX deployment_of_environment ON deployment (environment_id, number DESC);
         ALTER TABLE domain ADD CONSTRAINT domain_redirect
             CHECK ((redirect_to = '') = (redirect_status IS NULL) AND redirect_status IN (301, 302, 307, 308));
         ALTER TABLE domain ADD CONSTRAINT domain_held CHECK (held IS NULL OR held = hostname);
+        ALTER TABLE domain ADD CONSTRAINT domain_hostname
+            CHECK (hostname ~ '^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$');
+        ALTER TABLE domain ADD CONSTRAINT domain_target CHECK (redirect_to = ''
+            OR redirect_to ~ '^https?://([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$');
+
+        CREATE EXTENSION IF NOT EXISTS pg_trgm;
+        CREATE INDEX deployment_number ON deployment (number);
+        CREATE INDEX deployment_message ON deployment USING gin ((commit_sha || ' ' || left(commit_message, 200)) gin_trgm_ops);
 """
 
 LOG_LINES = r"""
+        -- Lines are parted by the day they were kept: an id is the microsecond of that, or one more than the last one's.
+        ALTER TABLE log_line RENAME TO log_line_earlier;
+        ALTER TABLE log_line_earlier ALTER id DROP IDENTITY;
+        ALTER TABLE log_line_earlier ADD status INT, ADD duration DOUBLE PRECISION;
+        ALTER TABLE log_line_earlier RENAME CONSTRAINT log_line_pkey TO log_line_earlier_pkey;
+        ALTER INDEX log_line_deployment RENAME TO log_line_earlier_deployment;
+        ALTER INDEX log_line_project RENAME TO log_line_earlier_project;
+        CREATE TABLE log_line (LIKE log_line_earlier, PRIMARY KEY (id)) PARTITION BY RANGE (id);
+        CREATE INDEX log_line_deployment ON log_line (deployment_id, id);
+        CREATE INDEX log_line_project ON log_line (project_id, id);
+        CREATE INDEX log_line_level ON log_line (project_id, level, id) WHERE level IN ('debug', 'warning', 'error');
+        CREATE SEQUENCE log_line_id;
+        SELECT setval('log_line_id', (SELECT coalesce(max(id), 0) + 1 FROM log_line_earlier));
+
+        -- The lock orders transactions: a batch must never be seen after one with higher ids, since who asks for all
+        -- lines after the last one would miss it.
+        CREATE FUNCTION log_line_ids(wanted BIGINT) RETURNS BIGINT LANGUAGE plpgsql AS $$
+        BEGIN
+            PERFORM pg_advisory_xact_lock(7106407);
+            RETURN 1 - wanted + setval('log_line_id', wanted - 1
+                + greatest(nextval('log_line_id'), (extract(epoch FROM clock_timestamp()) * 1000000)::BIGINT));
+        END $$;
+
+        -- What some hundred lines of a project hold together: tells where it is worth looking.
+        CREATE TABLE log_block (
+            project_id UUID NOT NULL,
+            first BIGINT NOT NULL,
+            last BIGINT PRIMARY KEY,
+            oldest TIMESTAMPTZ NOT NULL,
+            newest TIMESTAMPTZ NOT NULL,
+            deployments UUID[] NOT NULL,
+            sources TEXT[] NOT NULL,
+            levels TEXT[] NOT NULL,
+            statuses INT[],
+            slowest DOUBLE PRECISION,
+            text TEXT NOT NULL
+        ) PARTITION BY RANGE (last);
+        CREATE INDEX log_block_project ON log_block (project_id, last);
+
+        -- Always true. Tells the planner what it costs to read a block's text, which is long and kept apart from its
+        -- row: without it, it reads them all instead of asking the index.
+        CREATE FUNCTION log_block_read(last BIGINT) RETURNS BOOLEAN LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE COST 2000
+            AS 'BEGIN RETURN TRUE; END';
+
+        DO $$
+        BEGIN
+            CREATE EXTENSION IF NOT EXISTS pg_trgm;
+            CREATE INDEX log_block_text ON log_block USING gin (text gin_trgm_ops);
+        EXCEPTION WHEN insufficient_privilege OR undefined_file OR feature_not_supported THEN
+            RAISE WARNING 'Without the extension pg_trgm, log lines are found slowly.';
+        END $$;
+        CREATE TABLE log_block_earlier (LIKE log_block INCLUDING INDEXES);
+        DO $$
+        DECLARE today BIGINT := extract(epoch FROM date_trunc('day', now() AT TIME ZONE 'UTC'))::BIGINT * 1000000;
+        BEGIN
+            EXECUTE format('ALTER TABLE log_line ATTACH PARTITION log_line_earlier FOR VALUES FROM (0) TO (%s)', today);
+            EXECUTE format('ALTER TABLE log_block ATTACH PARTITION log_block_earlier FOR VALUES FROM (0) TO (%s)', today);
+        END $$;
 """
 
 METRICS = r"""
+        CREATE TABLE metric (
+            project_id UUID NOT NULL REFERENCES project (id) ON DELETE CASCADE,
+            deployment_id UUID NOT NULL,
+            step INT NOT NULL,
+            at TIMESTAMPTZ NOT NULL,
+            samples INT NOT NULL,
+            cpu_ms BIGINT NOT NULL,
+            memory BIGINT NOT NULL,
+            memory_max BIGINT NOT NULL,
+            received BIGINT NOT NULL,
+            sent BIGINT NOT NULL,
+            restarts INT NOT NULL,
+            requests INT NOT NULL,
+            refused INT NOT NULL,
+            failed INT NOT NULL,
+            durations INT[],
+            PRIMARY KEY (project_id, step, at, deployment_id)
+        ) WITH (fillfactor = 70);
 """
 
 
@@ -53,6 +138,10 @@ async def upgrade(db: BaseDBAsyncClient) -> str:
 
 async def downgrade(db: BaseDBAsyncClient) -> str:
     return r"""
+        DROP TABLE metric;
+        DROP INDEX deployment_message;
+        DROP INDEX deployment_number;
+        DROP INDEX IF EXISTS deployment_of_environment;
         DROP INDEX IF EXISTS "idx_deployment_project_b071b3";
         DROP INDEX IF EXISTS "idx_deployment_project_abab02";
         DROP INDEX IF EXISTS "idx_deployment_project_3c6572";

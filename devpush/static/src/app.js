@@ -86,7 +86,10 @@ function freshen() {
   tick()
   age()
   showState()
+  bringAlpine()
 }
+
+const showTheme = () => $$(".themes button").forEach((button) => button.setAttribute("aria-pressed", button.value === theme.chosen()))
 
 /** The tab tells how it stands. */
 function showState() {
@@ -139,7 +142,9 @@ function replace(html) {
   const template = document.createElement("template")
   template.innerHTML = html
   for (const fresh of template.content.children) {
-    if (put(fresh) || fresh.id !== "deployment-list") continue
+    if (put(fresh)) continue
+    if (fresh.matches(".tile") && $("#projects[data-refresh]")) refresh() // a new one
+    if (fresh.id !== "deployment-list") continue
     const all = $$(".row", fresh).map(put) // a page that shows more than the latest: its rows, or all of it if one is new
     if (all.includes(false)) refresh()
   }
@@ -208,12 +213,14 @@ document.addEventListener("toggle", ({ target: menu, newState }) => {
 }, true)
 
 document.addEventListener("keydown", (event) => {
-  const menu = event.target.closest?.(".menu")
+  if ((event.ctrlKey || event.metaKey) && event.key === "k") return event.preventDefault(), lookFor()
+  const menu = event.target.closest?.(".menu, .palette")
   if (!menu) return
   const all = entries(menu)
   const at = all.indexOf(document.activeElement)
   const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: -1 }[event.key]
-  if (event.key === "Enter" && event.target.matches(".find")) all[1]?.click()
+  if (event.key === "Enter" && event.target.matches(".find")) fresh(menu) ? all[1]?.click() : (eager = true)
+  else if (event.key.length === 1 && !event.ctrlKey && !event.metaKey && event.key !== " ") return $(".find", menu)?.focus()
   else if (to === undefined || (event.target.matches("input") && (event.key === "Home" || event.key === "End"))) return
   else all.at(to % all.length)?.focus()
   event.preventDefault()
@@ -222,8 +229,22 @@ document.addEventListener("keydown", (event) => {
 document.addEventListener("input", ({ target }) => {
   if (!target.matches(".find")) return
   const text = target.value.trim().toLowerCase()
-  $$("a:not(hr ~ a)", target.parentElement).forEach((entry) => (entry.hidden = !entry.textContent.toLowerCase().includes(text)))
+  if (target.closest(".menu")) $$("a:not(hr ~ a)", target.parentElement).forEach((entry) => (entry.hidden = !entry.textContent.toLowerCase().includes(text)))
 })
+
+// The palette asks anew each time it opens: what one did last is what one looks for. Enter may come before the answer does.
+
+let eager = false
+const fresh = (menu) => menu.id !== "palette" || $("[data-q]", menu)?.dataset.q === $(".find", menu).value.trim()
+
+function lookFor() {
+  eager = false
+  const palette = $("#palette")
+  if (!palette || palette.open) return palette?.close()
+  palette.showModal()
+  $(".find", palette).select()
+  htmx.trigger($("form", palette), "opened")
+}
 
 // ── clicks and forms ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -237,10 +258,13 @@ async function copy(text) {
   area.remove()
 }
 
-document.addEventListener("click", async ({ target }) => {
-  const button = target.closest?.("[data-copy], [data-dismiss], [data-close]")
-  if (target.id === "ask") target.close() // beside the dialog
+document.addEventListener("click", async (event) => {
+  const { target } = event
+  const button = target.closest?.("[data-copy], [data-dismiss], [data-close], [data-palette], .themes button")
+  if (target.matches?.("dialog")) target.close() // beside it
   if (!button) return
+  if (button.closest(".themes")) theme.choose(button.value), showTheme()
+  if ("palette" in button.dataset && !event.ctrlKey && !event.metaKey) return event.preventDefault(), lookFor()
   if ("dismiss" in button.dataset) button.closest(".toast").remove()
   if ("close" in button.dataset) button.closest("dialog") ? button.closest("dialog").close() : history.back()
   if (!button.dataset.copy) return
@@ -305,6 +329,11 @@ document.addEventListener("htmx:config:request", ({ detail }) => (detail.ctx.req
 document.addEventListener("htmx:after:swap", ({ detail }) => {
   const target = detail.ctx.target
   if (target?.id === "ask") $("#ask").showModal()
+  if (target?.id === "found") {
+    write($("#palette output"), `${$$("li", target).length} found`)
+    if (eager && fresh($("#palette"))) $("a, button", target)?.click()
+    eager = false
+  }
   if (target?.dataset?.current) {
     $$("a[data-slug]", target).find((entry) => entry.dataset.slug === target.dataset.current)?.setAttribute("aria-current", "true")
     entries(target)[0]?.focus({ preventScroll: true })
@@ -334,6 +363,12 @@ document.addEventListener("htmx:confirm", (event) => {
 
 // ── Alpine: what stays in the browser ───────────────────────────────────────────────────────────────────────────────────
 
+/** Pages that need it have it; others get it with the first fragment that does. */
+function bringAlpine() {
+  if (window.Alpine || !$("[x-data]") || $('script[src*="alpine"]')) return
+  document.head.append(Object.assign(document.createElement("script"), { src: document.body.dataset.alpine }))
+}
+
 /** A form that can be saved once something has changed. */
 const changes = () => ({
   dirty: false,
@@ -346,10 +381,6 @@ const changes = () => ({
 })
 
 document.addEventListener("alpine:init", () => {
-  Alpine.data("theme", () => ({
-    chosen: theme.chosen(),
-    choose(name) { theme.choose(name); this.chosen = name },
-  }))
   Alpine.data("changes", changes)
   Alpine.data("preset", () => ({
     ...changes(),
@@ -360,12 +391,6 @@ document.addEventListener("alpine:init", () => {
       $("details", this.$root)?.setAttribute("open", "")
       if (this.before !== undefined) this.changed()
     },
-  }))
-  Alpine.data("variables", () => ({
-    paste: false,
-    init() { this.paste = this.$root.dataset.paste === "yes" },
-    one() { this.paste = false },
-    many() { this.paste = true },
   }))
   Alpine.data("secret", () => ({
     shown: false,
@@ -387,14 +412,22 @@ document.addEventListener("alpine:init", () => {
 
 $$(".toast").forEach(letGo)
 sayFarewell()
+showTheme()
+if (navigator.platform.startsWith("Mac")) $$(".search kbd").forEach((key) => write(key, "⌘ K"))
 freshen()
 showWrong()
 setInterval(tick, 1000)
 setInterval(age, 15000)
 if (document.body.dataset.stream) addEventListener("DOMContentLoaded", () => follow(document.body.dataset.stream))
-$$("[data-follow] a").forEach((link, _, links) => { // the section list follows the scroll
-  const section = $(link.hash)
-  if (section) new IntersectionObserver(([entry]) => {
-    if (entry.isIntersecting) links.forEach((other) => other.toggleAttribute("aria-current", other === link))
-  }, { rootMargin: "-20% 0px -70%" }).observe(section)
-})
+const sections = $$("[data-follow] a")
+
+/** The section list follows the scroll; at the end of the page it is at its last. */
+function showSection() {
+  const over = innerHeight + scrollY >= document.documentElement.scrollHeight - 4
+  const here = over ? sections.at(-1) : sections.findLast(({ hash }) => $(hash)?.getBoundingClientRect().top < innerHeight / 4) ?? sections[0]
+  sections.forEach((link) => (link === here ? link.setAttribute("aria-current", "true") : link.removeAttribute("aria-current")))
+}
+if (sections.length) {
+  showSection()
+  addEventListener("scroll", showSection, { passive: true })
+}

@@ -7,6 +7,7 @@ const LINE = 20 // px, before it has been seen
 function log() {
   let root, view, list, watcher
   let chunks = [] // { box, html[], texts[], ids[], sources[], shown }
+  const errors = [] // ids
   let first = 1
   let older = "" // where older lines are asked for
   let loading = false
@@ -15,6 +16,7 @@ function log() {
   let top = 0
   let at = -1 // which hit we stand on
   const count = () => chunks.reduce((sum, chunk) => sum + chunk.ids.length, 0)
+  const today = new Date().toDateString()
   const two = (n, width = 2) => String(n).padStart(width, "0")
 
   // ── chunks ──
@@ -32,6 +34,7 @@ function log() {
     to.ids.push(Number(line.dataset.id))
     seen.add(to.ids.at(-1))
     to.sources.push(line.dataset.source)
+    if (line.dataset.level === "error") errors.push(to.ids.at(-1))
     to.texts.push(line.lastElementChild.textContent)
     to.html.push(line.outerHTML)
   }
@@ -67,7 +70,8 @@ function log() {
     const [link, time] = line.children
     const when = new Date(time.dateTime)
     link.dataset.n = number
-    time.textContent = `${two(when.getHours())}:${two(when.getMinutes())}:${two(when.getSeconds())}.${two(when.getMilliseconds(), 3)}`
+    time.textContent = `${when.toDateString() === today ? "" : `${day.format(when)} `}${two(when.getHours())}:${two(when.getMinutes())}:${two(when.getSeconds())}`
+    time.dataset.ms = `.${two(when.getMilliseconds(), 3)}`
     if (link.hash === location.hash) line.classList.add("chosen")
   }
 
@@ -99,7 +103,8 @@ function log() {
     if (chunks.length && !chunks.at(-1).shown) reserve(chunks.at(-1))
     if (sticky) chunks.slice(-2).forEach(show) // at once, or there would be a gap for a frame
     document.getElementById("log-waiting")?.toggleAttribute("hidden", chunks.length > 0)
-    return lines.length
+    const { source } = root.dataset
+    return lines.reduce((sum, line) => sum + (!source || line.dataset.source === source), 0)
   }
 
   async function loadOlder() {
@@ -189,12 +194,14 @@ function log() {
   }
 
   return {
-    query: "",
+    get query() { return this.$refs.find.value.toLowerCase() },
     hits: [], // ids of the lines that have it
     found: "",
     source: "",
     wrapped: false,
     missed: 0,
+    errors: 0,
+    get problems() { return `${this.errors.toLocaleString()} error${this.errors === 1 ? "" : "s"}` },
     get news() { return `${this.missed.toLocaleString()} new line${this.missed === 1 ? "" : "s"}` },
 
     init() {
@@ -203,6 +210,7 @@ function log() {
       list = document.getElementById("log-lines")
       first = Number(root.dataset.first)
       older = root.dataset.older ?? ""
+      this.source = this.asked = root.dataset.source
       this.wrapped = (localStorage.getItem("wrap") ?? (innerWidth < 640 ? "yes" : "no")) === "yes"
       view.classList.toggle("wrap-lines", this.wrapped)
       watcher = new IntersectionObserver((entries) => {
@@ -211,6 +219,7 @@ function log() {
       const given = [...list.children]
       list.replaceChildren()
       append(given)
+      this.errors = errors.length
       list.addEventListener("lines", ({ detail }) => this.take(detail))
       list.addEventListener("click", (event) => {
         const link = event.target.closest(".line > a")
@@ -222,6 +231,11 @@ function log() {
       list.addEventListener("pointerover", ({ target }) => target.dateTime && (target.title = exact.format(new Date(target.dateTime))))
       view.addEventListener("scroll", () => this.scrolled(), { passive: true })
       new ResizeObserver(() => sticky && pin()).observe(list)
+      document.addEventListener("keydown", (event) => {
+        if (event.key !== "/" || event.ctrlKey || event.metaKey || event.target.closest("input, textarea, select, dialog")) return
+        event.preventDefault()
+        this.$refs.find.focus()
+      })
       addEventListener("hashchange", async () => choose(await goTo(linked())))
       pin()
       if (linked()) goTo(linked()).then(choose)
@@ -229,6 +243,7 @@ function log() {
 
     take(html) {
       const added = append(read(html))
+      this.errors = errors.length
       if (!sticky) this.missed += added // else the list has grown, and is pinned by its observer
       if (needle && added) this.search(false)
     },
@@ -247,6 +262,23 @@ function log() {
       sticky = true
       this.missed = 0
       pin()
+    },
+
+    /** Lines of one source. Where all of them are here that needs no server. */
+    choose(event) {
+      const link = event.currentTarget
+      if (older || this.asked || event.ctrlKey || event.metaKey || event.shiftKey) return
+      event.preventDefault()
+      history.replaceState(null, "", link.href)
+      for (const other of link.parentElement.children) other.toggleAttribute("aria-current", other === link)
+      this.show(link.dataset.source)
+    },
+
+    async nextError() {
+      const shown = errors.filter((id) => !this.source || chunks.some((one) => one.sources[one.ids.indexOf(id)] === this.source))
+      if (!shown.length) return
+      const last = Number(list.querySelector(".chosen")?.dataset.id ?? NaN)
+      choose(await goTo(shown.find((id) => id > last) ?? shown[0]))
     },
 
     show(source) {
@@ -270,7 +302,7 @@ function log() {
 
     /** Find every line; go to the newest one if asked by the reader, stay where we are if new lines came. */
     search(go = true) {
-      needle = this.query.toLowerCase()
+      needle = this.query
       const stand = this.hits[at]
       if (marks) for (const name in marks) marks[name].clear()
       this.hits = needle ? chunks.flatMap((one) => one.ids.filter((_, index) => (!this.source || one.sources[index] === this.source) && one.texts[index].toLowerCase().includes(needle))) : []
@@ -281,7 +313,7 @@ function log() {
     },
 
     async next(step) {
-      if (needle !== this.query.toLowerCase()) return this.search()
+      if (needle !== this.query) return this.search()
       if (step < 0 && at <= 0 && older) { // further back than we have
         const stand = this.hits[at]
         await loadOlder()
@@ -307,7 +339,7 @@ function log() {
     },
 
     clear() {
-      this.query = ""
+      this.$refs.find.value = ""
       this.search()
     },
   }

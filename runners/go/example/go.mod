@@ -1,0 +1,3 @@
+module example.test/devpush-example-go
+
+go 1.22
