@@ -15,6 +15,8 @@ from devpush.settings import Settings
 
 APP_PORT = 8000
 """Where every app listens inside its container."""
+PROBE = "devpush-probe"
+"""How we call ourselves when we look whether an app answers: those requests are nobody's."""
 REDIRECT_HEADER = "X-Devpush-Redirect"
 """By it the dashboard's process hears from Traefik where a redirected host leads: "308 https://www.example.com"."""
 

@@ -107,7 +107,7 @@ async def deployment(
     project: Project, *, state: State = State.queued, variables: Mapping[str, str] | None = None, **facts: Any
 ) -> Deployment:
     """A deployment of production (or the `environment` given), in any state."""
-    return await Deployment.create(
+    made = await Deployment.create(
         **{
             "number": await next_act(),
             "project": project,
@@ -122,3 +122,5 @@ async def deployment(
             **facts,
         }
     )
+    await Project.filter(id=project.id).update(active_at=made.created_at)
+    return made

@@ -11,10 +11,10 @@ import dns.flags
 import dns.message
 import dns.name
 import dns.rcode
-import dns.rdataclass
 import dns.rdatatype
 import dns.rrset
 from dns.name import Name
+from dns.rdataclass import RdataClass
 from dns.rdatatype import RdataType
 
 SOA = "ns.{zone}. hostmaster.{zone}. 1 3600 600 86400 300"
@@ -34,6 +34,8 @@ class DnsServer:
     """Never answers."""
     lame: bool = False
     """As a zone's own server it says that it isn't."""
+    odd: RdataClass = RdataClass.IN
+    """The class that records of hosts have."""
     asked: list[tuple[str, str]] = field(default_factory=list)
     port: int = 0
 
@@ -76,7 +78,8 @@ class DnsServer:
         answer.flags |= 0 if self.lame else dns.flags.AA
         for _ in range(20):
             if values := self.said.get((name, kind)):
-                answer.answer.append(_rows(name, kind, values))
+                own = name in map(dns.name.from_text, (*self.zones, *(f"ns.{zone}" for zone in self.zones)))
+                answer.answer.append(_rows(name, kind, values, RdataClass.IN if own else self.odd))
                 return answer
             if not (alias := self.said.get((name, RdataType.CNAME))):
                 break
@@ -90,8 +93,8 @@ class DnsServer:
         return answer
 
 
-def _rows(name: Name, kind: RdataType, values: Sequence[str]) -> dns.rrset.RRset:
-    return dns.rrset.from_text_list(name, TTL, dns.rdataclass.IN, kind, values)
+def _rows(name: Name, kind: RdataType, values: Sequence[str], of: RdataClass = RdataClass.IN) -> dns.rrset.RRset:
+    return dns.rrset.from_text_list(name, TTL, of, kind, values)
 
 
 def _again(question: dns.message.Message, before: dns.message.Message) -> dns.message.Message:

@@ -89,8 +89,11 @@ class Away:
     """A part that can be out of reach: `away = 3` lets the next three calls fail, `away = -1` all of them."""
 
     away = 0
+    reached = 0
+    """How often it was asked."""
 
     def reach(self) -> None:
+        self.reached += 1
         if self.away:
             self.away -= 1 if self.away > 0 else 0
             raise Unavailable(f"{type(self).__name__} doesn't answer.")

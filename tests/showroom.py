@@ -66,6 +66,8 @@ class Showroom:
 
     def path(self, rule: Rule) -> str:
         names = {name: self.names[name] for name in rule.arguments}
+        if rule.endpoint == "deployments.promote":
+            names["deployment_id"] = str(self.deployments["staged"].id)  # production's can't be promoted
         return str(self.app.url_map.bind("").build(rule.endpoint, names, method="GET"))
 
     async def fill(self, count: int) -> None:

@@ -13,12 +13,11 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
-from devpush.ports import Served
+from devpush.adapters.git_address import APPS
+from devpush.ports import PROBE, Served
 
 log = logging.getLogger(__name__)
 
-PROBE = "devpush-probe"
-"""How we call ourselves when we look whether a route is there (adapters/traefik.py)."""
 ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 LOOK_EVERY, REST = 0.5, 0.01
 """Seconds between two looks when there was nothing, and between two reads when there was much, for others' sake."""
@@ -100,10 +99,11 @@ def parsed(line: bytes, cursor: str) -> Served | None:
 
 
 def _is_ours(entry: dict[str, Any]) -> bool:
-    """Whoever comes from afar can't hide by calling themselves so."""
+    """Whoever comes from afar can't hide by calling themselves so, nor can the apps of others on this server."""
     if entry.get("request_User-Agent") != PROBE:
         return False
-    return ip_address(entry["ClientAddr"].rpartition(":")[0].strip("[]")).is_private
+    address = ip_address(entry["ClientAddr"].rpartition(":")[0].strip("[]"))
+    return address.is_private and address not in APPS
 
 
 def _place(cursor: str) -> tuple[int, int]:

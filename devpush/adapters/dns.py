@@ -22,7 +22,9 @@ import dns.rdatatype
 import dns.resolver
 from dns.name import Name
 from dns.nameserver import Do53Nameserver
+from dns.rdataclass import RdataClass
 from dns.rdatatype import RdataType
+from dns.rrset import RRset
 
 from devpush.adapters.git_address import APPS, is_public
 from devpush.errors import Unavailable
@@ -68,7 +70,10 @@ class NameServers:
         return NameRecords(longest, (*v4.values, *v6.values), apex=zone == name)
 
     async def texts(self, name: str) -> Sequence[str]:
-        wanted = dns.name.from_text(name)
+        try:
+            wanted = dns.name.from_text(name)
+        except dns.exception.DNSException:  # with what stands before it, the longest hostname is too long for a name
+            return ()
         async with _in_time(name):
             return (await self._find(wanted, TXT, await self._zone(wanted))).values
 
@@ -83,7 +88,7 @@ class NameServers:
                 if target in passed or len(passed) > MOST_ALIASES:
                     return Found(_texts(passed[1:]), ())
                 passed.append(target)
-            values = [_value(record) for record in _records(answer, passed[-1], kind)]
+            values = sorted(_value(record) for record in _records(answer, passed[-1], kind))  # they come in any order
             if values or len(passed) == before:
                 return Found(_texts(passed[1:]), values)
             zone = await self._zone(passed[-1])
@@ -111,9 +116,7 @@ class NameServers:
         names = [record.target for record in _records(await self._resolve(zone, NS), zone, NS)][:MOST_SERVERS]
         answers = await asyncio.gather(*(self._resolve(name, A) for name in names), return_exceptions=True)
         found = [answer for answer in answers if isinstance(answer, dns.message.Message)]
-        addresses = [
-            record.address for answer in found for rows in answer.answer if rows.rdtype == A for record in rows
-        ]
+        addresses = [record.address for answer in found for rows in answer.answer if _is(rows, A) for record in rows]
         return [address for address in addresses if self._may_ask(address)][:MOST_SERVERS]
 
     def _may_ask(self, text: str) -> bool:
@@ -154,8 +157,13 @@ async def _in_time(name: str) -> AsyncIterator[None]:
 
 def _records(answer: dns.message.Message, name: Name, kind: RdataType) -> list[Any]:
     """Those of a name, of one kind."""
-    found = [record for rows in answer.answer if rows.name == name and rows.rdtype == kind for record in rows]
+    found = [record for rows in answer.answer if rows.name == name and _is(rows, kind) for record in rows]
     return found[:LONGEST_ANSWER]
+
+
+def _is(rows: RRset, kind: RdataType) -> bool:
+    """Of the internet's class: in others, whose servers may answer as well, an address is something else."""
+    return rows.rdtype == kind and rows.rdclass == RdataClass.IN
 
 
 def _value(record: Any) -> str:

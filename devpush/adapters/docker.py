@@ -1,8 +1,7 @@
-"""The Docker Engine by its HTTP API. The only file that knows aiodocker."""
+"""Containers, images and networks of the Docker Engine, as ports.Containers has them."""
 
 import asyncio
 import base64
-import io
 import json
 import math
 import re
@@ -16,9 +15,6 @@ from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any, Self
 
-import aiohttp
-from aiodocker import Docker, DockerError
-
 from devpush.adapters import hostnet
 from devpush.adapters.docker_config import (
     CACHE_MODE,
@@ -27,7 +23,6 @@ from devpush.adapters.docker_config import (
     committed_config,
     container_config,
     container_of,
-    failure,
     folders_archive,
     listed_container,
     network_config,
@@ -37,6 +32,7 @@ from devpush.adapters.docker_config import (
     subnets_of,
     usage_of,
 )
+from devpush.adapters.docker_http import DENIED, QUICK, Engine
 from devpush.adapters.output import Lines, Reading, frames
 from devpush.errors import DeployFailed, Unavailable
 from devpush.ports import (
@@ -60,8 +56,8 @@ UNTAGGED = "<none>:<none>"
 EVENTS = ["start", "die", "oom", "stop", "destroy", "pause", "unpause", "update"]
 NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{1,200}")
 
-QUICK, SLOW, HUGE = 30.0, 120.0, 900.0
-"""Seconds an answer may take: a look, an act, an act that moves many files."""
+SLOW, HUGE = 120.0, 900.0
+"""Seconds that an act may take, and one that moves many files."""
 
 
 class DockerContainers:
@@ -70,7 +66,7 @@ class DockerContainers:
     def __init__(self, docker_host: str, installation: str) -> None:
         self.installation = installation
         self.prefix = f"devpush-{installation}-"
-        self.engine = _Engine(docker_host)
+        self.engine = Engine(docker_host)
         self.known: set[str] = set()
         """Ids of containers seen to be ours."""
 
@@ -510,117 +506,3 @@ class _Build:
 
     def reason(self, sentence: str) -> str:
         return "\n".join([sentence, *self.last])
-
-
-class _Engine:
-    """The API itself. Every call has a time limit, and every failure becomes one that ports names."""
-
-    def __init__(self, docker_host: str) -> None:
-        self.docker_host = docker_host
-
-    async def open(self) -> None:
-        connector, url = _connector(self.docker_host)
-        self.connector = connector
-        self.docker = Docker(url, connector=connector, timeout=_timeout(QUICK), api_version="auto")
-
-    async def close(self) -> None:
-        await self.docker.close()
-        await self.connector.close()
-
-    async def ask(
-        self,
-        path: str,
-        method: str = "GET",
-        *,
-        params: Mapping[str, str] | None = None,
-        body: object = None,
-        allow: Collection[int] = (),
-        seconds: float = QUICK,
-    ) -> Any:
-        """The answer, from JSON; None if it is empty, DENIED (false as well) if its status is one of `allow`."""
-        try:
-            async with self._answer(path, method, params, body, _timeout(seconds)) as answer:
-                text = await answer.read()
-        except DockerError as error:
-            if error.status in allow:
-                return DENIED
-            raise failure(error.status, error.message) from None
-        return json.loads(text) if text and answer.content_type == "application/json" else None
-
-    @asynccontextmanager
-    async def stream(
-        self,
-        path: str,
-        method: str = "GET",
-        *,
-        params: Mapping[str, str] | None = None,
-        body: object = None,
-        idle: float | None = None,
-    ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """An answer that comes bit by bit, at least one in `idle` seconds."""
-        try:
-            async with self._answer(path, method, params, body, _timeout(None, idle)) as answer:
-                yield answer
-        except DockerError as error:
-            raise failure(error.status, error.message) from None
-
-    async def parts(
-        self,
-        path: str,
-        method: str = "GET",
-        *,
-        params: Mapping[str, str] | None = None,
-        body: object = None,
-        idle: float | None = None,
-    ) -> AsyncGenerator[Any, None]:
-        """An answer of many JSON values, a line each."""
-        rest = b""
-        async with self.stream(path, method, params=params, body=body, idle=idle) as answer:
-            async for data in answer.content.iter_any():
-                *whole, rest = (rest + data).split(b"\n")
-                for line in filter(bytes.strip, whole):
-                    yield json.loads(line)
-        if rest.strip():
-            yield json.loads(rest)
-
-    @asynccontextmanager
-    async def _answer(
-        self,
-        path: str,
-        method: str,
-        params: Mapping[str, str] | None,
-        body: object,
-        timeout: aiohttp.ClientTimeout,
-    ) -> AsyncIterator[aiohttp.ClientResponse]:
-        plain = isinstance(body, (bytes, io.IOBase))
-        headers = {"Content-Type": "application/x-tar" if plain else "application/json"}
-        data = body if plain or body is None else json.dumps(body)
-        try:
-            async with (
-                self.docker._query(path, method, params=params, data=data, headers=headers, timeout=timeout) as answer,
-                answer,  # aiodocker leaves it open
-            ):
-                yield answer
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise Unavailable(f"Docker does not answer ({str(error) or 'timeout'}).") from error
-
-
-class _Denied:
-    """Stands for an answer that was allowed to be an error."""
-
-    def __bool__(self) -> bool:
-        return False
-
-
-DENIED = _Denied()
-
-
-def _connector(docker_host: str) -> tuple[aiohttp.BaseConnector, str]:
-    """Without a limit: a stream holds its connection for as long as its container lives."""
-    if docker_host.startswith("unix://"):
-        return aiohttp.UnixConnector(docker_host.removeprefix("unix://"), limit=0), "unix://localhost"
-    return aiohttp.TCPConnector(limit=0), docker_host
-
-
-def _timeout(seconds: float | None, idle: float | None = None) -> aiohttp.ClientTimeout:
-    return aiohttp.ClientTimeout(total=seconds, sock_connect=5, sock_read=idle)

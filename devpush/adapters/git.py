@@ -40,6 +40,7 @@ DEPTH = 250
 
 KEY = re.compile(r"[0-9a-f]{64}(-history)?")
 """What a mirror's folder is called, and the one beside it that knows commits only."""
+FETCH = ("fetch", "--quiet", "--force", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head")
 SHA = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 BRANCH = re.compile(r"(?![-./])(?!.*(\.\.|@\{|//|/\.|\.lock(/|$)))[^\x00-\x20\x7f~^:?*\[\\]{1,255}(?<![./])")
 FORMAT = "%H%x00%an%x00%ct%x00%B"
@@ -260,12 +261,7 @@ class GitMirrors:
         await self._ask(
             repository,
             *mirror.at,
-            "fetch",
-            "--quiet",
-            "--force",
-            "--no-tags",
-            "--no-recurse-submodules",
-            "--no-write-fetch-head",
+            *FETCH,
             *options,
             what=[what],
             timeout=FETCH_TIMEOUT,
@@ -289,12 +285,7 @@ class GitMirrors:
         await self._ask(
             repository,
             *past.at,
-            "fetch",
-            "--quiet",
-            "--force",
-            "--no-tags",
-            "--no-recurse-submodules",
-            "--no-write-fetch-head",
+            *FETCH,
             "--no-auto-gc",
             "--filter=tree:0",
             f"--depth={DEPTH}",

@@ -130,6 +130,7 @@ class Question:
         return list(await connection.fetch(query, *values))
 
     async def _among_blocks(self, connection: Any, span: Span, limit: int) -> list[Any]:
+        """Blocks first: without its OFFSET, PostgreSQL may look for the text in every line and then for its block."""
         values = _Values()
         project = f"project_id = {values.add(self.project)}"
         lines = self._line_conditions(values, f"{project} AND id BETWEEN first AND last", span)
@@ -139,7 +140,7 @@ class Question:
             WITH block AS MATERIALIZED (
                 SELECT first, last FROM log_block WHERE {" AND ".join([project, *bounds, *blocks])}
             )
-            SELECT line.* FROM block CROSS JOIN LATERAL (SELECT {SHOWN} FROM log_line WHERE {lines}) line
+            SELECT line.* FROM block CROSS JOIN LATERAL (SELECT {SHOWN} FROM log_line WHERE {lines} OFFSET 0) line
             ORDER BY first {self.order}, id {self.order} LIMIT {limit}"""  # noqa: S608  # all ours
         return list(await connection.fetch(query, *values))
 

@@ -3,7 +3,7 @@
 import aiohttp
 from yarl import URL
 
-from devpush.ports import APP_PORT
+from devpush.ports import APP_PORT, PROBE
 
 
 class HttpProbe:
@@ -16,7 +16,7 @@ class HttpProbe:
         try:
             async with (
                 aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=timeout)) as client,
-                client.get(target, allow_redirects=False, headers={"User-Agent": "devpush-probe"}) as answer,
+                client.get(target, allow_redirects=False, headers={"User-Agent": PROBE}) as answer,
             ):
                 return answer.status
         except (aiohttp.ClientError, TimeoutError, OSError):

@@ -87,7 +87,8 @@ class Spool:
 
     def open(self) -> None:
         """Take up what is there."""
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.chmod(0o700)  # whoever made it: what apps write is nobody else's to read
         self._lock = _opened(self.folder / "lock")
         self._sender = _opened(self.folder / "sender")
         self._sent = _opened(self.folder / "sent")

@@ -17,7 +17,7 @@ from cryptography import x509
 from yarl import URL
 
 from devpush.errors import Unavailable
-from devpush.ports import REDIRECT_HEADER, Certificate, Redirect, Route, RouteTable
+from devpush.ports import PROBE, REDIRECT_HEADER, Certificate, Redirect, Route, RouteTable
 
 ID = re.compile(r"[0-9a-f-]{32,36}")
 LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
@@ -363,7 +363,7 @@ class _Watch:
 
     def __init__(self, target: URL, host: str, deployment: str) -> None:
         self.target = target
-        self.headers = {"Host": host, "User-Agent": "devpush-probe"}
+        self.headers = {"Host": host, "User-Agent": PROBE}
         self.deployment = deployment
         self.patience = 1.0
         self.connected = False

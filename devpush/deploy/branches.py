@@ -93,13 +93,13 @@ async def past(project: Project, environment: Environment, branch: str) -> Past:
 
 SEEN = """
     SELECT DISTINCT ON (branch) branch, sha, at FROM (
-        SELECT branch, commit_sha AS sha, created_at AS at FROM deployment
+        SELECT branch, commit_sha AS sha, created_at AS at, number FROM deployment
         WHERE project_id = $1 AND trigger = ANY($2) AND branch = ANY($3)
         UNION ALL
-        SELECT branch, commit_sha, created_at FROM delivery
+        SELECT branch, commit_sha, created_at, 0 FROM delivery
         WHERE project_id = $1 AND branch = ANY($3) AND commit_sha <> '' AND source <> 'replay'
             AND verdict IN ('deployed', 'ignored') AND NOT facts ? 'stale'
-    ) seen ORDER BY branch, at DESC
+    ) seen ORDER BY branch, at DESC, number DESC
 """
 HAD = "SELECT DISTINCT branch, commit_sha AS sha FROM deployment WHERE project_id = $1 AND commit_sha = ANY($2)"
 

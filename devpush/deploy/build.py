@@ -14,7 +14,7 @@ from devpush.deploy.shipper import BuildLog
 from devpush.deploy.source import Source
 from devpush.errors import DeployFailed
 from devpush.models import Deployment
-from devpush.ports import Exit, Stream, TreeEntry, World
+from devpush.ports import ContainerSpec, Exit, Stream, TreeEntry, World
 
 IGNORED = ".dockerignore"
 TAIL = 12
@@ -119,7 +119,7 @@ class Builder:
         containers = self.world.containers
         caches = self.runner.cache_paths if command else ()
         spec = plan.workshop(self.names, self.deployment, step, base, caches)
-        making = asyncio.create_task(containers.create(spec))  # while the files are gathered
+        making = asyncio.create_task(self._make(spec, started=bool(command)))  # while the files are gathered
         try:
             async with source.archive(self.world, tree, entries) as tar:
                 await making
@@ -128,7 +128,6 @@ class Builder:
             making.cancel()  # it outlives neither a tree that is refused nor a deployment that is cancelled
         if command:
             self.log.system(f"$ {command}")
-            await containers.start(spec.name)
             exit = await containers.run(
                 spec.name,
                 plan.shell(command),
@@ -138,6 +137,11 @@ class Builder:
             )
             self._check(step, command, exit, complete=len(entries) == len(tree.entries), memory=spec.limits.memory_mb)
         await containers.commit(spec.name, name=name, labels=plan.labels(self.deployment, step))
+
+    async def _make(self, spec: ContainerSpec, *, started: bool) -> None:
+        await self.world.containers.create(spec)
+        if started:
+            await self.world.containers.start(spec.name)
 
     def _check(self, step: str, command: str, exit: Exit, *, complete: bool, memory: int) -> None:
         if exit.code == 0:
@@ -218,7 +222,7 @@ class Builder:
         if not any(entry.path == IGNORED for entry in others):
             return others
         text = (await self._read(tree, IGNORED)).decode(errors="replace")
-        kept = set(dockerfile.kept([entry.path for entry in others], text))
+        kept = set(await asyncio.to_thread(dockerfile.kept, [entry.path for entry in others], text))
         return [entry for entry in others if entry.path in kept]
 
     def _tell(self, stream: Stream, line: str | None) -> None:

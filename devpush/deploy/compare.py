@@ -9,12 +9,11 @@ from uuid import UUID
 
 from devpush.deploy import environment
 from devpush.deploy.outdated import Difference, difference
-from devpush.deploy.rollback import WORDS
 from devpush.deploy.source import repository
 from devpush.errors import DeployFailed, Unavailable, WrongKey
-from devpush.models import Deployment, Environment, Project
+from devpush.models import Deployment, Project, rules
 from devpush.models.database import fetch
-from devpush.models.project import CONFIG
+from devpush.models.project import CONFIG, word
 from devpush.models.reading import plain
 from devpush.models.secret import decrypt
 from devpush.ports import Commit, World
@@ -93,7 +92,7 @@ async def rolled_back(project: Project, now: UUID | None, then: UUID) -> Changes
     return _changes(found.get(now), found[then])
 
 
-async def promoted(project: Project, production: Environment, now: UUID | None, image: UUID) -> Changes:
+async def promoted(project: Project, production: UUID, now: UUID | None, image: UUID) -> Changes:
     """From what serves to another environment's image, which runs with production's settings and variables of today."""
     found = await _both(project.id, now, image)
     today = {"config": json.dumps(project.config()), "today": await environment.snapshot(project, production)}
@@ -139,13 +138,13 @@ def _settings(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Setti
 
 
 def _word(name: str) -> str:
-    word = WORDS.get(name, name.replace("_", " "))
-    return word[0].upper() + word[1:]
+    plain = word(name)
+    return plain[0].upper() + plain[1:]
 
 
 def _shown(name: str, value: object) -> str:
     if name == "cpu_quota":
-        return f"{int(str(value)) / 100_000:g} cores"
+        return rules.cores(int(str(value)))
     if name == "memory_mb":
         return f"{value} MB"
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value or "")

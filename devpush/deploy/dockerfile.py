@@ -4,6 +4,7 @@ the ids of those that we have looked at. Decides everything, touches nothing.
 The classic builder would take any image of this engine, other tenants' too, by a name or a few digits of an id; and
 what ADD names by URL the engine itself would fetch, from where it reaches what no container does."""
 
+import fnmatch
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,6 +14,9 @@ from devpush.errors import DeployFailed
 
 NAME = "Dockerfile"
 LONGEST = 200_000
+LONGEST_VALUE = 4_000
+"""Characters that a text with variables may come to: each argument can be made of many of the one before."""
+MOST_FLAGS = 20
 SCRATCH = "scratch"
 KNOWN = frozenset(
     ("ADD", "ARG", "CMD", "COPY", "ENTRYPOINT", "ENV", "EXPOSE", "FROM", "HEALTHCHECK", "LABEL", "MAINTAINER", "RUN",
@@ -21,7 +25,8 @@ KNOWN = frozenset(
 INSTRUCTION = re.compile(r"([A-Za-z]+)(?:[ \t]+(.*))?")
 STRANGE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]|[^\S \t]")
 """Controls, and spaces that one reader takes for spaces and another doesn't."""
-HEREDOC = re.compile(r"(?:^|[ \t])\d*<<-?[\"']?[A-Za-z0-9_]")
+HEREDOC = re.compile(r"(?:^|[ \t])\d*<<-?[^<\s]")
+"""Whatever a newer builder may take for the word that ends one: it would read our next lines as text."""
 FROM = re.compile(r"(?:--platform=\S+[ \t]+)?(\S+)(?:[ \t]+AS[ \t]+(\S+))?", re.IGNORECASE)
 STAGE = re.compile(r"[a-z][a-z0-9._-]*")
 VARIABLE = re.compile(r"\$(?:(?P<bare>[A-Za-z_]\w*)|\{(?P<name>[A-Za-z_]\w*)(?::(?P<sign>[-+])(?P<word>[^${}]*))?\})")
@@ -177,10 +182,11 @@ COMFORTS = ("mount", "link")
 
 def _flags(each: Instruction) -> tuple[list[tuple[str, str]], str]:
     """The flags an instruction begins with, and what comes after them."""
-    flags, rest = [], each.rest
+    flags: list[tuple[str, str]] = []
+    rest = each.rest
     while rest.startswith("--"):
         flag = FLAG.match(rest)
-        if not flag:
+        if not flag or len(flags) == MOST_FLAGS:
             raise _wrong(each.line, f"please write the flags of {each.keyword} plainly, without quotes.")
         flags.append((flag[1], flag[2] or ""))
         rest = rest[flag.end() :]
@@ -279,13 +285,24 @@ def _check_add(line: int, paths: str) -> None:
 
 
 def _filled(text: str, known: Mapping[str, str], line: int) -> str:
+    room = LONGEST_VALUE
+
     def value(found: re.Match[str]) -> str:
-        set_to = known.get(found["bare"] or found["name"], "")
-        if found["sign"] == "+":
-            return str(found["word"]) if set_to else ""
-        return set_to or found["word"] or ""
+        nonlocal room
+        filled = _value(found, known)
+        room -= len(filled)
+        if room < 0:
+            raise _wrong(line, f"with its variables filled in, this is longer than {LONGEST_VALUE:,} characters.")
+        return filled
 
     return VARIABLE.sub(value, text)
+
+
+def _value(found: re.Match[str], known: Mapping[str, str]) -> str:
+    set_to = known.get(found["bare"] or found["name"], "")
+    if found["sign"] == "+":
+        return str(found["word"]) if set_to else ""
+    return set_to or found["word"] or ""
 
 
 def _plain(image: str, line: int) -> str:
@@ -301,29 +318,69 @@ def _wrong(line: int, why: str) -> DeployFailed:
 # .dockerignore
 
 
+MOST_LOOKS = 30_000_000
+"""So often a folder's name may be held against a part of a pattern, at worst."""
+LONGEST_PATTERN = 500
+Chunk = tuple[bool, Sequence[re.Pattern[str]]]
+"""Names of folders that follow each other, and whether any others may come before them (`**`)."""
+
+
 def kept(paths: Sequence[str], dockerignore: str) -> list[str]:
-    """The paths that a .dockerignore leaves in: the last pattern that fits a path, or a folder above it, decides."""
+    """The paths that a .dockerignore leaves in: the last pattern that fits a path, or a folder above it, decides.
+    Raises DeployFailed where that would take too long."""
     patterns = [(line.startswith("!"), _pattern(line.removeprefix("!"))) for line in _patterns(dockerignore)]
-    return [path for path in paths if not _ignored(path, patterns)]
+    parts = sum(len(names) for _, pattern in patterns for _, names in pattern)
+    if parts * sum(path.count("/") + 1 for path in paths) > MOST_LOOKS:
+        raise DeployFailed("The .dockerignore has too many patterns for so many files.")
+    return [path for path in paths if not _ignored(path.split("/"), patterns)]
 
 
 def _patterns(dockerignore: str) -> list[str]:
-    lines = (line.strip() for line in dockerignore.removeprefix("\ufeff").splitlines())
+    lines = [line.strip() for line in dockerignore.removeprefix("\ufeff").splitlines()]
+    if any(len(line) > LONGEST_PATTERN for line in lines):
+        raise DeployFailed(f"A line of the .dockerignore is longer than {LONGEST_PATTERN} characters.")
     return [line for line in lines if line and not line.startswith("#")]
 
 
-def _pattern(glob: str) -> re.Pattern[str]:
-    glob = "/".join(part for part in glob.strip().split("/") if part not in ("", "."))
-    parts = re.split(r"(\*\*/|\*\*|\*|\?)", glob)
-    wild = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-    return re.compile("".join(wild.get(part) or re.escape(part) for part in parts), re.DOTALL)
+def _pattern(glob: str) -> list[Chunk]:
+    """Cut at each `**`, so that the first place that fits is always the right one and nothing is tried twice."""
+    chunks: list[tuple[bool, list[re.Pattern[str]]]] = [(False, [])]
+    for part in glob.strip().split("/"):
+        if part.startswith("**"):
+            chunks.append((True, []))
+        if part not in ("", ".") and not re.fullmatch(r"\*\*+", part):
+            chunks[-1][1].append(_name(re.sub(r"\*+", "*", part)))
+    anywhere, last = chunks[-1]
+    if anywhere and not last:  # `**` at the end: whatever comes, but something
+        last.append(_name("*"))
+    return [chunk for chunk in chunks if chunk[1]]
 
 
-def _ignored(path: str, patterns: Sequence[tuple[bool, re.Pattern[str]]]) -> bool:
-    parts = path.split("/")
-    above = ["/".join(parts[:length]) for length in range(1, len(parts) + 1)]
+def _name(glob: str) -> re.Pattern[str]:
+    """For one folder's or file's name; Python's translation never tries in vain what it has tried before."""
+    return re.compile(fnmatch.translate(glob.replace("[", "[[]")))
+
+
+def _ignored(names: Sequence[str], patterns: Sequence[tuple[bool, Sequence[Chunk]]]) -> bool:
     ignored = False
     for kept_again, pattern in patterns:
-        if any(pattern.fullmatch(each) for each in above):
+        if ignored == kept_again and _fits(names, pattern):
             ignored = not kept_again
     return ignored
+
+
+def _fits(names: Sequence[str], pattern: Sequence[Chunk]) -> bool:
+    """Whether the pattern fits the path, or a folder above it."""
+    at = 0
+    for anywhere, wanted in pattern:
+        last = len(names) - len(wanted)
+        places = range(at, (last if anywhere else min(at, last)) + 1)
+        found = next((place for place in places if _are(names, place, wanted)), None)
+        if found is None:
+            return False
+        at = found + len(wanted)
+    return at > 0
+
+
+def _are(names: Sequence[str], place: int, wanted: Sequence[re.Pattern[str]]) -> bool:
+    return all(name.match(names[place + offset]) for offset, name in enumerate(wanted))

@@ -1,17 +1,19 @@
 """The environment variables that an app and its builds see."""
 
 import json
+from uuid import UUID
 
-from devpush.models import Alias, AliasKind, Deployment, Environment, Project, Variable
+from devpush.deploy.lines import Secrets, secrets_of
+from devpush.models import Alias, AliasKind, Deployment, Project, Variable
 from devpush.ports import APP_PORT
 from devpush.settings import Settings
 
 
-async def snapshot(project: Project, environment: Environment) -> str:
+async def snapshot(project: Project, environment_id: UUID) -> str:
     """The tenant's variables for an environment as JSON; the environment's own win over those for all."""
     rows = await Variable.filter(project_id=project.id).order_by("key")
     chosen = {row.key: row.value for row in rows if row.environment_id is None}
-    chosen |= {row.key: row.value for row in rows if row.environment_id == environment.id}
+    chosen |= {row.key: row.value for row in rows if row.environment_id == environment_id}
     return json.dumps(chosen, ensure_ascii=False)
 
 
@@ -19,6 +21,11 @@ def tenants(deployment: Deployment) -> dict[str, str]:
     """The tenant's own, from the deployment's snapshot."""
     variables: dict[str, str] = json.loads(deployment.variables)
     return variables
+
+
+def secrets(deployment: Deployment) -> Secrets:
+    """What must not be seen of them in its log."""
+    return secrets_of(tenants(deployment).values())
 
 
 def building(deployment: Deployment) -> dict[str, str]:

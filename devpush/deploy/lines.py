@@ -120,8 +120,9 @@ class Dropped(Generic[T]):
 class Cap(Generic[T]):
     """Lets through so many lines a second by the lines' own clock: to catch up after a pause is no flood."""
 
-    def __init__(self) -> None:
-        self.tokens = BURST
+    def __init__(self, *, rate: float = RATE, burst: float = BURST, newest: int = NEWEST) -> None:
+        self.rate, self.burst, self.newest = rate, burst, newest
+        self.tokens = burst
         self.clock: float | None = None
         self.waiting: deque[tuple[T, float]] = deque()
         self.dropped = 0
@@ -131,14 +132,14 @@ class Cap(Generic[T]):
         """What goes through now, in order; nothing where there is no room for it."""
         cost = 1.0 + size // LONG
         if self.clock is not None:
-            self.tokens = min(BURST, self.tokens + max(0.0, at - self.clock) * RATE)
+            self.tokens = min(self.burst, self.tokens + max(0.0, at - self.clock) * self.rate)
         self.clock = at if self.clock is None else max(self.clock, at)
-        if room and not self.waiting and self.tokens >= cost:
+        if room and not self.waiting and not self.dropped and self.tokens >= cost:
             self.tokens -= cost
             yield line
             return
         self.waiting.append((line, cost))
-        if len(self.waiting) > NEWEST:
+        if len(self.waiting) > self.newest:
             self.dropped += 1
             self.last = self.waiting.popleft()[0]
         if room and self.tokens >= RESUME:

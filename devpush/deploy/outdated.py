@@ -6,8 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from devpush.deploy import runners
-from devpush.deploy.rollback import WORDS
-from devpush.models.project import CONFIG
+from devpush.models.project import CONFIG, word
 from devpush.models.reading_settings import EnvironmentRow, Running, VariableRow
 
 IN_THE_IMAGE = ("runner", "runner_version", "root_dir", "install", "build", "dependency_files")
@@ -64,8 +63,8 @@ def _outdated(
         name=environment.name,
         color=environment.color,
         variables=_variables(environment.running, environment.id, variables),
-        build=[_word(name) for name in changed if name not in RESOURCES],
-        resources=[_word(name) for name in changed if name in RESOURCES],
+        build=[word(name) for name in changed if name not in RESOURCES],
+        resources=[word(name) for name in changed if name in RESOURCES],
         rebuild=needs_build(then, config),
         built=_reads_variables_while_building(config),
     )
@@ -97,7 +96,3 @@ def difference(then: Mapping[str, str], now: Mapping[str, str]) -> Difference:
         changed=sorted(key for key in now.keys() & then.keys() if now[key] != then[key]),
         removed=sorted(then.keys() - now.keys()),
     )
-
-
-def _word(name: str) -> str:
-    return WORDS.get(name, name.replace("_", " "))

@@ -190,8 +190,9 @@ async def _make(
         commit_message=commit.message,
         commit_author=commit.author[:255],
         config=project.config(),
-        variables=await variables.snapshot(project, environment),
+        variables=await variables.snapshot(project, environment.id),
     )
+    await Project.filter(id=project.id).update(active_at=deployment.created_at)
     await traffic.name_environment(project, environment)
     return Queued(deployment, await _skip_older(deployment) if trigger in SUPERSEDES else ())
 

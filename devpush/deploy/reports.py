@@ -5,15 +5,14 @@ sent again when the claim's time is over.
 """
 
 import asyncio
-import json
 import logging
 from datetime import datetime
 from typing import Any
 
 from tortoise import connections
 
-from devpush.deploy import github, outlook
-from devpush.deploy.lines import mask, secrets_of
+from devpush.deploy import environment, github, outlook
+from devpush.deploy.lines import mask
 from devpush.deploy.news import tell_reported
 from devpush.deploy.outlook import Due, Outlook
 from devpush.errors import DeployFailed, Unavailable
@@ -174,7 +173,7 @@ async def _reason(due: Due) -> str:
     if not line or due.outlook != Outlook.failed:
         return line
     deployment = await Deployment.get_or_none(id=due.id)
-    return mask(line, secrets_of(json.loads(deployment.variables).values())) if deployment else ""
+    return mask(line, environment.secrets(deployment)) if deployment else ""
 
 
 # How it went ----------------------------------------------------------------------------------------------------------

@@ -1,13 +1,13 @@
 """Requests: each one that Traefik let in is counted, and becomes a line of its deployment's log."""
 
-import json
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from devpush.deploy import environment
 from devpush.deploy.keeper import Item, Keeper
-from devpush.deploy.lines import Secrets, mask, secrets_of
+from devpush.deploy.lines import Cap, Dropped, Secrets, mask
 from devpush.errors import WrongKey
 from devpush.models import Deployment
 from devpush.ports import NewLine, Request, Served, Stream, World
@@ -16,9 +16,8 @@ log = logging.getLogger(__name__)
 
 CURSOR = "traefik"
 """Under which name the LogStore keeps how far the access log was read."""
-RATE, BURST, RESUME = 200.0, 2_000.0, 200.0
-"""Lines a second that a deployment's requests may make for long, and at once; and how many there must be room for
-before it goes on after a flood. All requests are counted."""
+RATE, BURST = 200.0, 2_000.0
+"""Lines a second that a deployment's requests may make for long, and at once. All requests are counted."""
 LONGEST = 2_000
 """Characters of a line: nobody chose the path but whoever asked for it."""
 MOST_KNOWN = 1_000
@@ -60,7 +59,7 @@ class Requests:
     def _pause(self) -> None:
         """Nothing comes now. What was kept needs its place in the access log no more."""
         for known in filter(None, self.known.values()):
-            for line in known.dropped_line():
+            for line in known.rest():
                 self.keeper.add(Item(line))
         if self.read and not self.keeper.waiting and not self.keeper.keeping:
             self.world.access_log.release(self.read)
@@ -82,33 +81,22 @@ class _Known:
     deployment: str
     project: str
     secrets: Secrets
-    tokens: float = BURST
-    clock: float = 0.0
-    left_out: int = 0
-    last: Served | None = None
-    """The last one left out."""
+    cap: Cap[Served] = field(default_factory=lambda: Cap(rate=RATE, burst=BURST, newest=0))
 
     def lines(self, served: Served) -> Iterator[NewLine]:
         """The request's line, if there is room for it."""
-        now = max(self.clock, served.at.timestamp())
-        self.tokens = min(BURST, self.tokens + (now - self.clock) * RATE)
-        self.clock = now
-        if self.tokens < (RESUME if self.left_out else 1):
-            self.left_out, self.last = self.left_out + 1, served
-            return
-        yield from self.dropped_line()
-        self.tokens -= 1
-        text = mask(f"{served.method} {served.path}", self.secrets)[:LONGEST]
-        yield self._line(served, "out", text, level_of(served.status), Request(served.status, served.duration))
+        return map(self._listed, self.cap.take(served.at.timestamp(), 0, served))
 
-    def dropped_line(self) -> Iterator[NewLine]:
+    def rest(self) -> Iterator[NewLine]:
         """The flood is over, or has paused: how many requests aren't listed."""
-        if self.last:
-            text = (
-                f"{self.left_out:,} request{'s' if self.left_out > 1 else ''} not listed: more came than can be kept."
-            )
-            yield self._line(self.last, "system", text, "warning", None)
-        self.left_out, self.last = 0, None
+        return map(self._listed, self.cap.rest())
+
+    def _listed(self, passed: Served | Dropped[Served]) -> NewLine:
+        if isinstance(passed, Dropped):
+            text = f"{passed.count:,} request{'s' if passed.count > 1 else ''} not listed: more came than can be kept."
+            return self._line(passed.last, "system", text, "warning", None)
+        text = mask(f"{passed.method} {passed.path}", self.secrets)[:LONGEST]
+        return self._line(passed, "out", text, level_of(passed.status), Request(passed.status, passed.duration))
 
     def _line(self, served: Served, stream: Stream, text: str, level: str, request: Request | None) -> NewLine:
         return NewLine(self.project, self.deployment, served.at, "request", stream, text, level, request)
@@ -126,5 +114,4 @@ async def _look_up(deployment: str) -> _Known | None:
         return None
     if found is None:
         return None
-    secrets = secrets_of(json.loads(found.variables or "{}").values())
-    return _Known(str(found.id), str(found.project_id), secrets)
+    return _Known(str(found.id), str(found.project_id), environment.secrets(found))

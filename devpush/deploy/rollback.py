@@ -15,16 +15,6 @@ from devpush.ports import AddressTaken, ImageMissing, World
 READY_WITHIN = 60
 STILL_RUNS_EVERY = 0.1
 """Seconds between two questions to Docker: asked at every look, they take the processor from the app that starts."""
-WORDS = {
-    "root_dir": "root directory",
-    "install": "install command",
-    "build": "build command",
-    "pre_deploy": "pre-deploy command",
-    "start": "start command",
-    "cpu_quota": "CPU",
-    "memory_mb": "memory",
-}
-"""What settings are called on the pages, where that isn't their own name."""
 
 
 async def roll_back(world: World, deployment: Deployment, *, by: User | None) -> str:

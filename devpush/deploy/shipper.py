@@ -2,7 +2,6 @@
 
 import asyncio
 import contextvars
-import json
 import logging
 import time
 from collections import deque
@@ -13,9 +12,9 @@ from typing import Any, Self
 
 from tortoise.exceptions import BaseORMException
 
-from devpush.deploy import plan
+from devpush.deploy import environment, plan
 from devpush.deploy.keeper import Item, Keeper
-from devpush.deploy.lines import Cap, Dropped, Secrets, level_of, mask, secrets_of
+from devpush.deploy.lines import Cap, Dropped, Secrets, level_of, mask
 from devpush.errors import Unavailable, WrongKey
 from devpush.models import Deployment
 from devpush.models.database import AWAY
@@ -174,7 +173,7 @@ class _Follower:
             if not deployment:
                 return False
             self.deployment, self.project = str(deployment.id), _project(deployment)
-            self.secrets = _secrets(deployment)
+            self.secrets = environment.secrets(deployment)
         return True
 
     async def _read_on(self) -> None:
@@ -219,7 +218,7 @@ class BuildLog:
     def __init__(self, world: World, deployment: Deployment) -> None:
         self.keeper = Keeper(world)
         self.deployment, self.project = str(deployment.id), _project(deployment)
-        self.secrets = _secrets(deployment)
+        self.secrets = environment.secrets(deployment)
         self.cap: Cap[tuple[Stream, str, datetime]] = Cap()
         self.heard = 0.0
         self.last: deque[str] = deque(maxlen=TAIL)
@@ -296,7 +295,3 @@ def _life(container: Container) -> object:
 
 def _project(deployment: Deployment) -> str:
     return str(deployment.project_id)
-
-
-def _secrets(deployment: Deployment) -> Secrets:
-    return secrets_of(json.loads(deployment.variables or "{}").values())

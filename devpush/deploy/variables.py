@@ -48,7 +48,9 @@ def fingerprint(there: Mapping[str, str]) -> str:
 async def apply(project: Project, edit: Edit) -> None:
     """Raises SeenOtherwise, or Refused when it is too much together; nothing is changed then."""
     async with in_transaction():
-        await environments_of(project, in_turn=True)
+        environments = await environments_of(project, in_turn=True)
+        if edit.environment_id and edit.environment_id not in [environment.id for environment in environments]:
+            raise Refused("That environment was deleted meanwhile.")
         there = await scope(project, edit.environment_id)
         if fingerprint(there) != edit.seen:
             raise SeenOtherwise("Somebody has changed these variables meanwhile. This is what saving would do now.")

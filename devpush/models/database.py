@@ -1,5 +1,6 @@
 """How we reach PostgreSQL: Tortoise's configuration, for the process, aerich and the tests alike."""
 
+import re
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, quote, unquote, urlsplit
@@ -59,6 +60,11 @@ async def fetch(sql: str, *values: object) -> list[dict[str, Any]]:
     """The rows that a statement of ours finds or returns; inside a transaction it is part of it."""
     rows: list[dict[str, Any]] = await connections.get("default").execute_query_dict(sql, list(values))
     return rows
+
+
+def literally(text: str) -> str:
+    """For LIKE: text that is found as it stands."""
+    return re.sub(r"([\\%_])", r"\\\1", text)
 
 
 async def column(query: QuerySet[Any], name: str = "id") -> list[Any]:

@@ -90,8 +90,6 @@ class Deployment(Model):
     class Meta:
         table = "deployment"
         indexes = (
-            ("project", "number"),
-            ("project", "environment", "number"),
             ("project", "environment", "branch"),
             ("project", "state", "number"),
             ("project", "branch", "number"),

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from devpush.models.database import fetch
+from devpush.models.database import fetch, literally
 from devpush.models.reading import plain
 
 PROJECTS, DEPLOYMENTS = 8, 8
@@ -61,15 +61,12 @@ async def projects(q: str, teams: Sequence[UUID], *, first: UUID | None = None) 
     records = await fetch(
         """SELECT p.id, p.slug, p.name, p.avatar, t.name AS team_name
         FROM project p JOIN team t ON t.id = p.team_id
-        LEFT JOIN LATERAL (
-            SELECT d.created_at FROM deployment d WHERE d.project_id = p.id ORDER BY d.number DESC LIMIT 1
-        ) latest ON true
         WHERE p.team_id = ANY($1) AND p.removing_at IS NULL AND (p.name ILIKE $2 OR p.slug ILIKE $2)
         ORDER BY p.name ILIKE $3 DESC, p.team_id IS NOT DISTINCT FROM $4 DESC,
-            greatest(p.updated_at, latest.created_at) DESC LIMIT $5""",
+            p.active_at DESC LIMIT $5""",
         list(teams),
-        f"%{_literally(q)}%",
-        f"{_literally(q)}%",
+        f"%{literally(q)}%",
+        f"{literally(q)}%",
         first,
         PROJECTS,
     )
@@ -80,7 +77,7 @@ async def deployments(q: str, teams: Sequence[UUID]) -> list[FoundDeployment]:
     """Whose id begins with `q`, or whose commit's id or message holds it; the newest first."""
     if len(q) < SHORTEST:
         return []
-    values = (list(teams), f"%{_literally(q)}%", *_ids(q), DEPLOYMENTS)
+    values = (list(teams), f"%{literally(q)}%", *_ids(q), DEPLOYMENTS)
     records = await fetch(f"{NEWEST} {FIND_DEPLOYMENTS}", *values)
     if len(records) < DEPLOYMENTS:
         records = await fetch(FIND_DEPLOYMENTS, *values)
@@ -99,11 +96,6 @@ async def production(project_id: UUID) -> Production:
 
 def _shown(record: dict[str, Any]) -> dict[str, Any]:
     return record | {"commit_message": plain(record["commit_message"])}
-
-
-def _literally(text: str) -> str:
-    """For LIKE."""
-    return re.sub(r"([\\%_])", r"\\\1", text)
 
 
 def _ids(q: str) -> tuple[UUID | None, UUID | None]:

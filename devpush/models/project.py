@@ -68,10 +68,12 @@ class Project(Model):
     removing_at = fields.DatetimeField(null=True)
     created_at = fields.DatetimeField(auto_now_add=True)
     updated_at = fields.DatetimeField(auto_now=True)
+    active_at = fields.DatetimeField(auto_now_add=True)
+    """When its newest deployment was made (deploy/push.py), or it was itself: what lists of projects go by."""
 
     class Meta:
         table = "project"
-        indexes = (("team", "slug"), ("github_repo_id",), ("github_installation_id",))
+        indexes = (("team", "slug"), ("team", "active_at"), ("github_repo_id",), ("github_installation_id",))
 
     def config(self) -> dict[str, Any]:
         """The part of the settings that a deployment keeps a snapshot of."""
@@ -92,6 +94,20 @@ CONFIG = (
     "cpu_quota",
     "memory_mb",
 )
+WORDS = {
+    "root_dir": "root directory",
+    "install": "install command",
+    "build": "build command",
+    "pre_deploy": "pre-deploy command",
+    "start": "start command",
+    "cpu_quota": "CPU",
+    "memory_mb": "memory",
+}
+"""What settings are called on the pages, where that isn't their own name."""
+
+
+def word(name: str) -> str:
+    return WORDS.get(name, name.replace("_", " "))
 
 
 class Environment(Model):

@@ -3,6 +3,7 @@
 Nothing here knows where apps are reached: whoever asks gives `url`, from an alias's label to its address.
 """
 
+import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from devpush.errors import NotFound
-from devpush.models.database import fetch
+from devpush.models.database import fetch, literally
 from devpush.models.deployment import CANCELLABLE, UNFINISHED, State
 from devpush.models.forge import Forge, forge
 from devpush.models.project import PRODUCTION
@@ -224,8 +225,8 @@ async def latest_deployments(
     else:  # the projects that deployed last, of each its newest: two steps along an index, however many there are
         newest = """SELECT x.* FROM (
             SELECT y.id FROM project y CROSS JOIN LATERAL (
-                SELECT z.number FROM deployment z WHERE z.project_id = y.id ORDER BY z.number DESC LIMIT 1
-            ) last WHERE y.team_id = $1 AND y.removing_at IS NULL ORDER BY last.number DESC LIMIT $2
+                SELECT FROM deployment z WHERE z.project_id = y.id ORDER BY z.number DESC LIMIT 1
+            ) has_some WHERE y.team_id = $1 AND y.removing_at IS NULL ORDER BY y.active_at DESC LIMIT $2
         ) y CROSS JOIN LATERAL (
             SELECT * FROM deployment z WHERE z.project_id = y.id ORDER BY z.number DESC LIMIT $2
         ) x ORDER BY x.number DESC LIMIT $2"""
@@ -234,10 +235,10 @@ async def latest_deployments(
 
 
 async def deployment_row(deployment_id: UUID, *, url: Url) -> DeploymentRow | None:
-    return (await _rows([deployment_id], url)).get(deployment_id)
+    return (await deployment_rows([deployment_id], url=url)).get(deployment_id)
 
 
-async def _rows(ids: Sequence[UUID], url: Url) -> dict[UUID, DeploymentRow]:
+async def deployment_rows(ids: Sequence[UUID], *, url: Url) -> dict[UUID, DeploymentRow]:
     """These deployments, by id."""
     if not ids:
         return {}
@@ -318,9 +319,10 @@ async def deployments_page(
     pages = max(1, -(-head["total"] // PAGE))
     number = min(max(number, 1), pages)
     window = f"LIMIT {PAGE} OFFSET {(number - 1) * PAGE}"
+    # Found in the index, which holds all that is asked for: of what is passed over no row is read.
     sql = f"""{DEPLOYMENT} FROM (
-        SELECT * FROM deployment d WHERE {conditions} ORDER BY d.number DESC {window}
-    ) d {OF_DEPLOYMENT} ORDER BY d.number DESC"""  # noqa: S608 - only our own words stand in it
+        SELECT d.id FROM deployment d WHERE {conditions} ORDER BY d.number DESC {window}
+    ) found JOIN deployment d ON d.id = found.id {OF_DEPLOYMENT} ORDER BY d.number DESC"""  # noqa: S608 - only our own words stand in it
     rows = [_row(record, url) for record in await fetch(sql, *values)] if head["total"] else []
     return Page(rows, number, pages, head["total"])
 
@@ -387,7 +389,7 @@ async def environment_cards(project_id: UUID, *, url: Url) -> list[EnvironmentCa
         project_id,
     )
     wanted = ("current_id", "previous_id", "latest_id")
-    rows = await _rows(list({record[name] for record in records for name in wanted if record[name]}), url)
+    rows = await deployment_rows(list({record[name] for record in records for name in wanted if record[name]}), url=url)
     return [_environment_card(record, rows, url) for record in records]
 
 
@@ -416,24 +418,21 @@ def _environment_card(record: Record, rows: Mapping[UUID, DeploymentRow], url: U
 
 
 PROJECT = """
-    SELECT p.id, p.name, p.slug, p.avatar, p.repo_url, p.repo_local, a.label, a.deployment_id AS production_id,
-        latest.id AS latest_id, greatest(p.updated_at, latest.created_at) AS active_at
-    FROM project p
+    SELECT p.id, p.name, p.slug, p.avatar, p.repo_url, p.repo_local, p.active_at, a.label,
+        a.deployment_id AS production_id, latest.id AS latest_id
+"""
+OF_PROJECT = """
     LEFT JOIN alias a ON a.project_id = p.id AND a.kind = 'production'
     LEFT JOIN LATERAL (
-        SELECT d.id, d.created_at FROM deployment d WHERE d.project_id = p.id ORDER BY d.number DESC LIMIT 1
+        SELECT d.id FROM deployment d WHERE d.project_id = p.id ORDER BY d.number DESC LIMIT 1
     ) latest ON true
 """
 
 
 async def projects_page(team_id: UUID, q: str, number: int, *, url: Url) -> Page[ProjectCard]:
     """A page of the team's projects, as `project_cards` finds them."""
-    [head] = await fetch(
-        """SELECT count(*) AS total FROM project p WHERE p.team_id = $1 AND p.removing_at IS NULL
-            AND (p.name ILIKE $2 OR p.slug ILIKE $2)""",
-        team_id,
-        _holding(q),
-    )
+    conditions, values = _named(team_id, q)
+    [head] = await fetch(f"SELECT count(*) AS total FROM project p WHERE {conditions}", *values)  # noqa: S608
     pages = max(1, -(-head["total"] // CARDS))
     number = min(max(number, 1), pages)
     cards = await project_cards(team_id, q, url=url, limit=CARDS, offset=(number - 1) * CARDS)
@@ -444,31 +443,36 @@ async def project_cards(
     team_id: UUID, q: str = "", *, url: Url, limit: int | None = None, offset: int = 0
 ) -> list[ProjectCard]:
     """The team's projects whose name or slug holds `q`, the most recently active first."""
+    conditions, values = _named(team_id, q)
+    # The page first, along the index: what is joined is joined for its rows only.
     records = await fetch(
-        f"""{PROJECT} WHERE p.team_id = $1 AND p.removing_at IS NULL
-            AND (p.name ILIKE $2 OR p.slug ILIKE $2)
-        ORDER BY active_at DESC, p.slug LIMIT $3 OFFSET $4""",
-        team_id,
-        _holding(q),
-        limit,
-        offset,
+        f"""{PROJECT} FROM (
+            SELECT * FROM project p WHERE {conditions} ORDER BY p.active_at DESC, p.slug
+            LIMIT {limit or "ALL"} OFFSET {offset}
+        ) p {OF_PROJECT} ORDER BY p.active_at DESC, p.slug""",  # noqa: S608 - only our own words stand in it
+        *values,
     )
     return await _project_cards(records, url)
 
 
-def _holding(q: str) -> str:
-    """For LIKE."""
-    return "%" + re.sub(r"([\\%_])", r"\\\1", q.strip()) + "%"
+def _named(team_id: UUID, q: str) -> tuple[str, list[object]]:
+    """SQL conditions on `p` with their values."""
+    conditions, values = "p.team_id = $1 AND p.removing_at IS NULL", list[object]([team_id])
+    if q := q.strip():
+        conditions += " AND (p.name ILIKE $2 OR p.slug ILIKE $2)"
+        values.append(f"%{literally(q)}%")
+    return conditions, values
 
 
 async def project_card(project_id: UUID, *, url: Url) -> ProjectCard | None:
-    records = await fetch(f"{PROJECT} WHERE p.id = $1 AND p.removing_at IS NULL", project_id)
+    sql = f"{PROJECT} FROM project p {OF_PROJECT} WHERE p.id = $1 AND p.removing_at IS NULL"
+    records = await fetch(sql, project_id)
     return next(iter(await _project_cards(records, url)), None)
 
 
 async def _project_cards(records: Sequence[Record], url: Url) -> list[ProjectCard]:
     wanted = ("production_id", "latest_id")
-    rows = await _rows(list({record[name] for record in records for name in wanted if record[name]}), url)
+    rows = await deployment_rows(list({record[name] for record in records for name in wanted if record[name]}), url=url)
     return [
         ProjectCard(
             id=record["id"],
@@ -496,7 +500,9 @@ async def deployment_page(project_id: UUID, deployment_id: UUID, *, url: Url) ->
             u.name AS user_name, u.email AS user_email, r.reported, r.given_up, r.github_id,
             told_by.source AS delivery_source,
             (SELECT min(label) FROM alias a WHERE a.environment_id = d.environment_id
-                AND a.project_id = d.project_id AND a.kind IN ('production', 'environment')) AS home_label
+                AND a.project_id = d.project_id AND a.kind IN ('production', 'environment')) AS home_label,
+            (SELECT json_agg(json_build_object('label', label, 'kind', kind) ORDER BY label)
+                FROM alias a WHERE a.deployment_id = d.id) AS aliases
         FROM deployment d {OF_DEPLOYMENT} LEFT JOIN "user" u ON u.id = d.created_by_id
         LEFT JOIN report r ON r.deployment_id = d.id
         LEFT JOIN LATERAL (
@@ -510,11 +516,10 @@ async def deployment_page(project_id: UUID, deployment_id: UUID, *, url: Url) ->
     )
     if not records:
         raise NotFound("There is no such deployment.")
-    aliases = await fetch("SELECT label, kind FROM alias WHERE deployment_id = $1 ORDER BY label", deployment_id)
-    return _deployment_page(records[0], aliases, url)
+    return _deployment_page(records[0], url)
 
 
-def _deployment_page(record: Record, aliases: Sequence[Record], url: Url) -> DeploymentPage:
+def _deployment_page(record: Record, url: Url) -> DeploymentPage:
     facts = _row_facts(record, url)
     facts |= {"reason": record["whole_reason"], "commit_message": plain(record["whole_message"])}
     pages = _forge(record)
@@ -529,8 +534,8 @@ def _deployment_page(record: Record, aliases: Sequence[Record], url: Url) -> Dep
         created_by_name=record["user_name"] or record["user_email"],
         environment_url=url(record["home_label"]) if record["home_label"] else None,
         steps=steps(record),
-        hostnames=_hostnames(aliases, url),
-        can=_can(record),
+        hostnames=_hostnames(json.loads(record["aliases"] or "[]"), url),
+        can=can(record),
         image_reused=record["image_reused"],
     )
 
@@ -561,7 +566,8 @@ def _hostnames(aliases: Sequence[Record], url: Url) -> list[Hostname]:
     return found
 
 
-def _can(record: Record) -> Can:
+def can(record: Record) -> Can:
+    """From its state and image, its environment's slug, and that one's label if it leads to it."""
     ran = record["state"] == State.succeeded and bool(record["image"]) and record["environment_slug"] is not None
     return Can(
         cancel=record["state"] in CANCELLABLE,

@@ -310,9 +310,19 @@ def cpu_quota(text: str, settings: Defaults, field: str = "cpu") -> int:
         return settings.default_cpu_quota
     quota = int(Decimal(value) * ONE_CORE) if CORES.fullmatch(value) else 0
     if not LEAST_CPU_QUOTA <= quota <= most:
-        least, all_of_it = f"{LEAST_CPU_QUOTA / ONE_CORE:g}", f"{most / ONE_CORE:g}"
+        least, all_of_it = in_cores(LEAST_CPU_QUOTA), in_cores(most)
         raise Refused(f"Please enter a number of cores from {least} to {all_of_it}.", field=field)
     return quota
+
+
+def in_cores(quota: int) -> str:
+    """As it is typed: 0.5."""
+    return f"{quota / ONE_CORE:g}"
+
+
+def cores(quota: int) -> str:
+    """As it is read: 1 core, 0.5 cores."""
+    return f"{in_cores(quota)} core{'' if quota == ONE_CORE else 's'}"
 
 
 def most_memory_mb(settings: Defaults) -> int:

@@ -159,13 +159,13 @@ def create_app(
 
 async def refuse_foreign_host() -> Response | None:
     """Names of apps that aren't live end here as well, and get nothing of the dashboard."""
-    if request.endpoint in ANY_HOST:
-        return None
     host = _hostname(request.host)
     if host in _own_names(world().settings):
         return None
     if elsewhere := REDIRECT.fullmatch(request.headers.get(REDIRECT_HEADER, "")):
         return _redirect(int(elsewhere["status"]), elsewhere["to"])
+    if request.endpoint in ANY_HOST:
+        return None
     shown = host if HOSTNAME.fullmatch(host) else "this address"
     html = render("errors/not_live.html", host=shown, dashboard_url=world().settings.dashboard_url)
     return Response(html, 404, content_type="text/html; charset=utf-8")
@@ -196,7 +196,8 @@ async def finish(response: Response) -> Response:
     """Every answer passes here: pages, fragments, errors, files, streams."""
     response.headers.update(HEADERS)
     response.headers["Content-Security-Policy"] = current_app.extensions["policy"]
-    if world().settings.url_scheme == "https":
+    settings = world().settings
+    if settings.url_scheme == "https" and _hostname(request.host) in _own_names(settings):  # others' is theirs to say
         response.headers["Strict-Transport-Security"] = HSTS
     response.headers.setdefault("Cache-Control", "no-store")
     if "visit" in g:

@@ -121,6 +121,8 @@ async def enter(**url: str) -> bool:
 
 
 Standing = Literal["may", "gone", "signed out"]
+ASK_AGAIN = 4.0
+"""Streams and downloads outlive the right to see them by no more than this, and its queries."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,10 @@ from uuid import UUID
 from quart import Blueprint, Response
 from quart.typing import ResponseReturnValue
 
-from devpush.deploy import compare, domains, push, rollback
+from devpush.deploy import compare, push, rollback
 from devpush.errors import DeployFailed, NotFound, Refused
-from devpush.models import Alias, Deployment, Environment, forge, reading, rules
+from devpush.models import Deployment, forge, reading, reading_moves, rules
 from devpush.models.choices import choices
-from devpush.models.project import PRODUCTION
 from devpush.web.addresses import app_urls
 from devpush.web.auth import may, me, this_project
 from devpush.web.forms import answer, flash, is_htmx, path_to, read_form, redirect_to, redirect_to_path, world
@@ -150,10 +149,11 @@ async def cancel(project_slug: str, deployment_id: UUID) -> ResponseReturnValue:
 @bp.get("/projects/<project_slug>/deployments/<uuid:deployment_id>/rollback", endpoint="roll_back")
 @may("deploy")
 async def confirm_roll_back(project_slug: str, deployment_id: UUID) -> ResponseReturnValue:
-    page = await reading.deployment_page(this_project().id, deployment_id, url=app_urls())
-    if not page.can.roll_back:
-        raise Refused(f"{page.short_id} can't be rolled back to: it serves already, or never did.")
-    return await _confirmation("rollback", page, page.environment_slug)
+    move = await reading_moves.rollback(this_project().id, deployment_id, url=app_urls())
+    if not move.can.roll_back:
+        raise Refused(f"{move.deployment.short_id} can't be rolled back to: it serves already, or never did.")
+    now = move.current.id if move.current else None
+    return _confirmation("rollback", move, await compare.rolled_back(this_project(), now, deployment_id))
 
 
 @bp.post("/projects/<project_slug>/deployments/<uuid:deployment_id>/rollback", endpoint="do_roll_back")
@@ -172,10 +172,12 @@ async def roll_back(project_slug: str, deployment_id: UUID) -> ResponseReturnVal
 @bp.get("/projects/<project_slug>/deployments/<uuid:deployment_id>/promotion", endpoint="promote")
 @may("deploy")
 async def confirm_promote(project_slug: str, deployment_id: UUID) -> ResponseReturnValue:
-    page = await reading.deployment_page(this_project().id, deployment_id, url=app_urls())
-    if not page.can.promote:
+    move = await reading_moves.promotion(this_project().id, deployment_id, url=app_urls())
+    if not (move.can.promote and move.environment_id):
         raise Refused("Only what succeeded in another environment can be promoted to production.")
-    return await _confirmation("promotion", page, PRODUCTION)
+    now = move.current.id if move.current else None
+    changes = await compare.promoted(this_project(), move.environment_id, now, deployment_id)
+    return _confirmation("promotion", move, changes)
 
 
 @bp.post("/projects/<project_slug>/deployments/<uuid:deployment_id>/promotion", endpoint="do_promote")
@@ -185,33 +187,17 @@ async def promote(project_slug: str, deployment_id: UUID) -> ResponseReturnValue
     return await _to_new(deployment, push.promote(world(), deployment, by=me()))
 
 
-async def _confirmation(name: str, page: reading.DeploymentPage, slug: str) -> Response:
+def _confirmation(name: str, move: reading_moves.Move, changes: compare.Changes) -> Response:
     """What serves now, what will, which addresses move, and what else will be different."""
-    cards = await reading.environment_cards(this_project().id, url=app_urls())
-    card = next(card for card in cards if card.slug == slug)
-    now = card.current.id if card.current else None
-    if name == "rollback":
-        changes = await compare.rolled_back(this_project(), now, page.id)
-    else:
-        changes = await compare.promoted(this_project(), await Environment.get(id=card.id), now, page.id)
     return answer(
         f"deployments/{'_' if is_htmx() else ''}{name}.html",
         tab="deployments",
-        deployment=page,
-        current=card.current,
-        environment_name=card.name,
-        hostnames=await _moving(page, card),
+        deployment=move.deployment,
+        current=move.current,
+        environment_name=move.environment_name,
+        hostnames=move.hostnames,
         changes=changes,
     )
-
-
-async def _moving(page: reading.DeploymentPage, card: reading.EnvironmentCard) -> list[str]:
-    hostnames = [card.hostname] if card.hostname else []
-    if page.environment_slug == card.slug and page.trigger != "promotion":
-        label = await Alias.get_or_none(project_id=page.project_id, kind="branch", branch=page.branch)
-        if label and label.deployment_id != page.id:
-            hostnames.append(app_urls()(label.label).split("://")[1].split(":")[0])
-    return [*hostnames, *await domains.moving_with(card.id)]
 
 
 # Its log

@@ -8,7 +8,8 @@ from quart.typing import ResponseReturnValue
 from devpush.deploy import domains
 from devpush.deploy.domains import Purpose
 from devpush.errors import NotFound, Refused
-from devpush.models import Domain, DomainState, Environment, rules
+from devpush.models import Domain, DomainState, rules
+from devpush.web import environments
 from devpush.web.auth import may, me, this_project
 from devpush.web.forms import Errors, Form, read_form, world
 from devpush.web.projects import refused_card, saved_card
@@ -78,7 +79,9 @@ async def _purpose(form: Form, errors: Errors) -> Purpose:
     if serves != REDIRECT:
         environment = None
         with errors.of("serves"):
-            environment = await _environment(serves)
+            environment = await environments.chosen(serves)
+            if not environment:
+                raise Refused("Please choose what it serves.")
         return Purpose(environment)
     to, status = "", form.text("redirect_status", limit=10) or "308"
     with errors.of("redirect_to"):
@@ -86,17 +89,6 @@ async def _purpose(form: Form, errors: Errors) -> Purpose:
     if status not in STATUSES:
         errors["redirect_status"] = "Please choose one of these kinds."
     return Purpose(redirect_to=to, redirect_status=None if errors else int(status))
-
-
-async def _environment(id: str) -> Environment:
-    """One of this project's."""
-    try:
-        found = await Environment.get_or_none(id=UUID(id), project_id=this_project().id)
-    except ValueError:
-        found = None
-    if not found:
-        raise Refused("Please choose what it serves.")
-    return found
 
 
 async def _domain(id: UUID) -> Domain:

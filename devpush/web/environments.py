@@ -1,5 +1,6 @@
 """A project's environments in its settings: made, changed, put in order, deleted, brought up to date."""
 
+from contextlib import suppress
 from uuid import UUID
 
 from quart import Blueprint
@@ -110,6 +111,13 @@ async def redeploy(project_slug: str, environment_id: UUID) -> ResponseReturnVal
         return redirect_to("projects.overview", project_slug=project_slug)
     made = await push.redeploy(world(), current, by=me(), keep_image=not rebuild)
     return redirect_to("deployments.show", project_slug=project_slug, deployment_id=made.id)
+
+
+async def chosen(id: str) -> Environment | None:
+    """One of this project's environments, by what a form sends; None if it sends nothing of the kind."""
+    with suppress(ValueError):
+        return await Environment.get_or_none(id=UUID(id), project_id=this_project().id)
+    return None
 
 
 async def _environment(id: UUID) -> Environment:

@@ -1,5 +1,6 @@
 """Log lines: a project's page with its search, and what every page of lines needs."""
 
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +15,7 @@ from devpush.models import Deployment, Project, reading
 from devpush.models.choices import choices
 from devpush.ports import LogLine, LogStore, Request, Source
 from devpush.web.ansi import NOT_TEXT
-from devpush.web.auth import may, this_project
+from devpush.web.auth import ASK_AGAIN, may, permission, this_project
 from devpush.web.forms import answer, path_to, world
 from devpush.web.query import asked, asked_number, moment, number
 
@@ -28,6 +29,7 @@ SOURCES: tuple[Source, ...] = ("build", "run", "request")
 CLASSES = ("2", "3", "4", "5")
 """The first digit of a request's status."""
 OF_REQUESTS = ("status", "slower")
+NO_LONGER = "The rest is no longer yours to see."
 MOST_DEPLOYMENTS = 50
 """An environment's or branch's lines are those of its newest deployments: older ones have not run for long."""
 
@@ -181,12 +183,18 @@ def lines_fragment(lines: Sequence[object], has_older: bool) -> Response:
 async def file_of(search: Search, name: str) -> Response:
     """Read and sent piece by piece, however much it is. The first is read before anything is answered: if it can't be,
     that is an answer of its own."""
-    pieces = search.pieces(world().logs)
+    pieces, mine = search.pieces(world().logs), permission()
     first = await anext(pieces, list[LogLine]())
 
     async def content() -> AsyncIterator[bytes]:
+        asked = time.monotonic()
         yield "".join(map(_as_text, first)).encode()
         async for lines in pieces:
+            if time.monotonic() >= asked + ASK_AGAIN:
+                if await mine.standing() != "may":
+                    yield f"{NO_LONGER}\n".encode()
+                    return
+                asked = time.monotonic()
             yield "".join(map(_as_text, lines)).encode()
 
     headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}

@@ -181,7 +181,7 @@ async def settings_context() -> dict[str, Any]:
         "outdated": outdated(project.config(), found.environments, found.variables),
         "colors": rules.COLORS,
         "most": {
-            "cpu": f"{rules.most_cpu_quota(settings) / rules.ONE_CORE:g}",
+            "cpu": rules.in_cores(rules.most_cpu_quota(settings)),
             "memory_mb": rules.most_memory_mb(settings),
         },
         "removal": _removal(found),
@@ -202,7 +202,7 @@ def _settings_forms(project: Project) -> dict[str, dict[str, object]]:
             "dependency_files": "\n".join(project.dependency_files),
             **commands,
         },
-        "resources": {"cpu": f"{project.cpu_quota / rules.ONE_CORE:g}", "memory_mb": project.memory_mb},
+        "resources": {"cpu": rules.in_cores(project.cpu_quota), "memory_mb": project.memory_mb},
     }
 
 

@@ -28,7 +28,7 @@ from devpush.models.database import AWAY
 from devpush.models.deployment import State
 from devpush.ports import Happening, LogStore
 from devpush.web.addresses import app_urls
-from devpush.web.auth import Standing, may, me, permission, signed_in, this_project, this_team
+from devpush.web.auth import ASK_AGAIN, Standing, may, me, permission, signed_in, this_project, this_team
 from devpush.web.ears import Ear, Ears
 from devpush.web.forms import world
 from devpush.web.logs import Line, Search, asked_search, search_for
@@ -41,8 +41,6 @@ TOGETHER = 0.1
 """Happenings within this time are answered together: a page is never drawn anew more often."""
 LINES_WAIT = 0.05
 """Log lines cost less to draw, and are looked at as they come."""
-ASK_AGAIN = 4.0
-"""A stream outlives the right to see it by no more than this, and its queries."""
 ASKED_TOGETHER = 0.5
 """Streams of one session to one place ask once for all that ask within this time."""
 HEARTBEAT = 12.0

@@ -19,6 +19,7 @@ from devpush.deploy.variables import Edit, SeenOtherwise
 from devpush.errors import NotFound, Refused, WrongKey
 from devpush.models import Environment, Variable, dotenv, rules
 from devpush.models.secret import decrypt, encrypt
+from devpush.web import environments
 from devpush.web.auth import may, me, this_project
 from devpush.web.forms import Errors, Form, answer, is_htmx, read_form, refusal, world
 from devpush.web.projects import refused_card, saved_card, settings_page
@@ -171,13 +172,9 @@ async def _environment(form: Form) -> Environment | None:
     id = form.text("environment", limit=40)
     if not id:
         return None
-    try:
-        found = await Environment.get_or_none(id=UUID(id), project_id=this_project().id)
-    except ValueError:
-        found = None
-    if not found:
-        raise Refused("Please choose one of the environments.", field="environment")
-    return found
+    if found := await environments.chosen(id):
+        return found
+    raise Refused("Please choose one of the environments.", field="environment")
 
 
 async def _variable(id: UUID) -> Variable:

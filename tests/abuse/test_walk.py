@@ -566,7 +566,11 @@ async def broken() -> Response:
 
 async def test_a34_https_stays_https(db: str, world: FakeWorld) -> None:
     world.settings = replace(world.settings, url_scheme="https")
-    assert (await Visitor(dashboard(world)).get("/health")).headers["Strict-Transport-Security"] == HSTS
+    visitor = Visitor(dashboard(world))
+    assert (await visitor.get("/health")).headers["Strict-Transport-Security"] == HSTS
+    visitor.host = "www.example.com"  # whoever has that name decides on it, and may want http again
+    for told in ({}, {"X-Devpush-Redirect": "301 https://example.com"}):
+        assert "Strict-Transport-Security" not in (await visitor.get("/", headers=told)).headers
 
 
 async def test_a34_no_page_needs_what_the_policy_forbids(house: House) -> None:

@@ -6,7 +6,7 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 
-from tests.bench import dependencies, idle, logs, logtable, pages, rollback, rollout, viewers, webhooks
+from tests.bench import dependencies, idle, logs, logtable, pages, rollback, rollout, scale, viewers, webhooks
 from tests.bench.stage import Stage, stage
 from tests.bench.table import Figure, show
 
@@ -15,6 +15,7 @@ SUBJECTS: dict[str, tuple[str, Callable[[Stage], Awaitable[list[Figure]]]]] = {
     "dependencies": ("A Flask app with 20 dependencies", dependencies.run),
     "rollback": ("Rollback, and swaps under load", rollback.run),
     "pages": ("Pages, signed in, 8 connections", pages.run),
+    "scale": ("A thousand projects, a hundred thousand deployments; the floor: ten projects", scale.run),
     "idle": ("The idle process", idle.run),
     "webhooks": ("Pushes that Git servers tell us of", webhooks.run),
     "logs": ("A line of an app on an open page, 100 lines/s", logs.run),

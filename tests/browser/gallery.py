@@ -31,7 +31,7 @@ HOME = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(HOME))
 
 from devpush.models import metric  # noqa: E402
-from devpush.web import metrics  # noqa: E402
+from devpush.web import figures, metrics  # noqa: E402
 from devpush.web.ansi import ansi, first_line, plain  # noqa: E402
 
 POLICY = (
@@ -825,7 +825,7 @@ def measured(number: int, of: int) -> metric.Point | None:
         at=before(seconds=15 * (of - number)),
         seconds=15.0,
         cpu=0.12 * wave + 0.3 * bad,
-        memory=(180 + number / of * 60 + wave * 4) * metrics.MIB,
+        memory=(180 + number / of * 60 + wave * 4) * figures.MIB,
         memory_max=0,
         received=int(20_000 * wave),
         sent=int(160_000 * wave),
@@ -839,7 +839,7 @@ def measured(number: int, of: int) -> metric.Point | None:
 
 MEASURED = [measured(number, 240) for number in range(240)]
 LIMITED: Any = Thing(cpu_quota=100_000, memory_mb=512)
-CHARTS = metrics.drawn(MEASURED, LIMITED)
+CHARTS = figures.drawn(MEASURED, LIMITED)
 METRICS = {
     "tab": "metrics",
     "charts": CHARTS,
@@ -855,8 +855,8 @@ METRICS = {
 }
 
 SMALL_CHARTS = [
-    metrics._small("Requests", "142 a minute", [100 + 40 * ((n * 7) % 11) / 11 + n for n in range(60)]),
-    metrics._small("Memory", "187 MB", [None if n < 9 else 150 + n * 0.6 for n in range(60)]),
+    figures.small("Requests", "142 a minute", [100 + 40 * ((n * 7) % 11) / 11 + n for n in range(60)]),
+    figures.small("Memory", "187 MB", [None if n < 9 else 150 + n * 0.6 for n in range(60)]),
 ]
 PAGES: dict[str, tuple[str, dict[str, Any]]] = {
     "search": ("search/show.html", {"team": TEAM, "project": PROJECT} | FOUND),
@@ -936,7 +936,7 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
     "deliveries-none": ("projects/deliveries.html", ON_PROJECT | DELIVERIES | {"page": Thing(number=1, pages=1, total=0, items=[])}),
     "metrics": ("metrics/index.html", ON_PROJECT | METRICS),
     "metrics-nothing": ("metrics/index.html", ON_PROJECT | METRICS | {"deployments": []}),
-    "metrics-quiet": ("metrics/index.html", ON_PROJECT | METRICS | {"charts": metrics.drawn([None] * 240, LIMITED), "span": "30d"}),
+    "metrics-quiet": ("metrics/index.html", ON_PROJECT | METRICS | {"charts": figures.drawn([None] * 240, LIMITED), "span": "30d"}),
     "settings": ("projects/settings.html", ON_PROJECT | {"tab": "settings"} | SETTINGS),
     "settings-ssh": ("projects/settings.html", ON_PROJECT | {"tab": "settings"} | SETTINGS | {"repository": SSH_REPOSITORY, "failed": "repository", "form": {"url": "ssh://git@git.example.com/acme/shop.git"}, "errors": {"url": "The server git.example.com doesn't let us in: it doesn't know our deploy key. Please add the key's public half to the repository there (it stands in the project's settings as well); it needs to read only."}}),
     "settings-github": ("projects/settings.html", ON_PROJECT | {"tab": "settings"} | SETTINGS | {"repository": GITHUB_REPOSITORY, "said": {"kind": "success", "sentence": "Connected: 4 branches, and main is at 3f2a91c."}}),

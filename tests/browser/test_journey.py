@@ -302,4 +302,4 @@ async def build_with(window: Window, command: str) -> None:
     card = page.locator("#settings-build")
     await card.get_by_label("Build command").fill(command)
     await card.get_by_role("button", name="Save").click()
-    await card.get_by_role("button", name="Redeploy production now").click()
+    await card.get_by_role("button", name="Redeploy").click()

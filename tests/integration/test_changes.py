@@ -64,7 +64,7 @@ async def test_it_compares_with_what_went_live_in_the_same_environment_before(pr
     assert found == (["C"], ["B"], ["A"])
     assert [(each.word, each.before, each.after) for each in changes.settings] == [
         ("Start command", "x", "y"),
-        ("CPU", "0.5 cores", "1 cores"),
+        ("CPU", "0.5 cores", "1 core"),
     ]
     assert (await compare.since_last(project.id, first.id)).before is None
 

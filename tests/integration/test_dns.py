@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 
 import pytest
+from dns.rdataclass import RdataClass
 
 from devpush.adapters import dns
 from devpush.adapters.dns import NameServers
@@ -54,6 +55,18 @@ async def test_names_that_lead_in_a_circle_come_to_an_end(server: DnsServer) -> 
 async def test_texts_are_put_together_again(server: DnsServer) -> None:
     server.say("_devpush.example.com", "TXT", '"devpush=" "abc"', '"another"')
     assert set(await asking(server).texts("_devpush.example.com")) == {"devpush=abc", "another"}
+
+
+async def test_a_hostname_so_long_that_nothing_can_stand_before_it_has_no_texts(server: DnsServer) -> None:
+    longest = ".".join(["a" * 60] * 4 + ["example"])
+    assert await asking(server).texts(f"_devpush.{longest}") == ()
+
+
+async def test_records_of_another_class_are_none(server: DnsServer) -> None:
+    """They aren't addresses, whatever they are called: a zone's own server may send anything."""
+    server.odd = RdataClass(5)
+    server.say("app.example.com", "AAAA", r"\# 16 20010db8000000000000000000000005")
+    assert (await asking(server).records("app.example.com")).addresses == ()
 
 
 async def test_what_nobody_has_heard_of_has_no_records(server: DnsServer) -> None:

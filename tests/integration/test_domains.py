@@ -495,6 +495,20 @@ async def test_who_owns_a_domain_that_serves_nothing_finds_its_project(world: Fa
     assert (await carol.get("/hosts/www.example.com")).status == 404
 
 
+@pytest.mark.abuse
+async def test_no_domain_keeps_others_from_being_looked_at(world: FakeWorld) -> None:
+    """Its owner has its name servers answer what nobody thought of."""
+    nothing: Any = None
+    project = await cast.project()
+    odd, good = await cast.domain(project, "odd.example.com"), await cast.domain(project, "www.example.com")
+    await traffic.name_environment(project, await cast.production(project))
+    world.dns.said["odd.example.com"] = nothing
+    named(world, good, project)
+    assert not await domains.work(world)
+    assert (await Domain.get(id=good.id)).state == DomainState.verified
+    assert (await Domain.get(id=odd.id)).checked_at, "and its turn comes again after the others'"
+
+
 # Redirects, as our process answers them
 
 
@@ -503,7 +517,7 @@ async def test_a_redirected_host_is_answered_as_traefik_tells_us(world: FakeWorl
     visitor.host = "example.com"
     for status in (301, 302, 307, 308):
         told = {"X-Devpush-Redirect": f"{status} https://www.example.com"}
-        for path in ("/", "/a//c?x=1&y=%20", "//evil.example/x"):
+        for path in ("/", "/a//c?x=1&y=%20", "//evil.example/x", "/health", "/static/app.css"):
             answer = await visitor.get(path, headers=told)
             assert (answer.status, answer.location) == (status, f"https://www.example.com{path}")
 

@@ -358,6 +358,14 @@ async def test_a_seal_is_good_for_who_got_it_and_where(alice: Settings, app: Qua
     assert not await Variable.exists()
 
 
+async def test_changes_for_an_environment_that_is_gone_are_refused(alice: Settings) -> None:
+    preview = await cast.environment(alice.project, "preview", branch="*")
+    looked = await review(alice, "A=1", environment=str(preview.id))
+    await preview.delete()
+    answer = await save(alice, looked)
+    assert (answer.status, "deleted meanwhile" in answer.words) == (422, True)
+
+
 async def test_without_javascript_the_changes_are_a_page(alice: Settings) -> None:
     path = f"{alice.path}/variables/review"
     page = await alice.visitor.post(path, {"dotenv": "A=canary"})

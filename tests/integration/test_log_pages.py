@@ -7,8 +7,9 @@ import pytest
 from quart import Quart
 
 from devpush.deploy.keeper import _shown
-from devpush.models import Deployment, Project, State
+from devpush.models import Deployment, Member, Project, State
 from devpush.ports import NewLine, Request, Source
+from devpush.web import auth, logs
 from devpush.web.logs import Search
 from tests import cast
 from tests.fakes import FakeWorld
@@ -103,6 +104,28 @@ async def test_what_fits_is_downloaded(app: Quart, project: Project) -> None:
     answer = await visitor.get(path.replace("&amp;", "&"))
     assert answer.text == "2026-11-23T12:00:00.000000Z request 503 GET /slow 900 ms\n"
     assert answer.headers["Content-Disposition"] == f'attachment; filename="{project.slug}.log"'
+
+
+@pytest.mark.abuse
+async def test_a32_a_download_ends_with_the_right_to_see_it(
+    app: Quart, world: FakeWorld, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However slowly it is read, and however much there is: an app may write on for ever."""
+    bob = await cast.bob()
+    visitor, search = await Visitor(app).signed_in(bob), world.logs.search
+
+    async def taken_off_the_team_meanwhile(*asked: Any, **bounds: Any) -> Any:
+        if bounds["after"]:
+            await Member.filter(user=bob, team_id=project.team_id).delete()
+        return await search(*asked, **bounds)
+
+    assert auth.ASK_AGAIN <= 4
+    monkeypatch.setattr(logs, "ASK_AGAIN", 0.0)
+    monkeypatch.setattr(logs, "LINES", 2)
+    monkeypatch.setattr(world.logs, "search", taken_off_the_team_meanwhile)
+    first, second, *rest = (await visitor.get(f"/projects/{project.slug}/logs.txt")).text.splitlines()
+    assert (first.split()[-1], second.split()[-1]) == ("building", "hello")
+    assert rest == [logs.NO_LONGER]
 
 
 async def test_a_page_up_to_some_moment_waits_for_nothing(app: Quart, project: Project) -> None:

@@ -24,7 +24,8 @@ from devpush.local import Endpoints
 from devpush.models import Deployment, Project, State, metric
 from devpush.models.database import fetch
 from devpush.models.metric import FINEST, Measured, beginning
-from devpush.ports import ContainerSpec, Limits, Route, RouteTable, Served, Total, Usage
+from devpush.ports import ContainerSpec, Limits, Request, Route, RouteTable, Served, Total, Usage
+from devpush.web.logs import Search
 from tests import cast
 from tests.fakes import FakeWorld
 from tests.images import own_engine, own_network, small_image
@@ -271,6 +272,20 @@ async def test_requests_are_counted_by_status_and_duration(
     assert most is not None
     assert 300 < most <= 500
     assert meter.totals()[str(deployment.id)].requests == {"2xx": 1, "3xx": 1, "4xx": 1, "5xx": 1, "1xx": 1}
+
+
+async def test_an_open_log_hears_of_a_request_with_its_status(
+    world: FakeWorld, project: Project, deployment: Deployment
+) -> None:
+    world.access_log.serve(deployment.id, "/broken", status=502)
+    async with measuring(world):
+        await until(lambda: world.live.said)
+    told = {happening.topic: json.loads(json.dumps(happening.payload)) for happening in world.live.said}
+    [line] = told[f"log:project:{project.id}"]["lines"]
+    failed = Search(str(project.id), source="request", status=(500, 599))
+    assert failed.fits(line, str(deployment.id))
+    assert not replace(failed, slower_than=1_000.0).fits(line, str(deployment.id))
+    assert failed.live(line, str(deployment.id)).request == Request(502, 12.0)
 
 
 async def test_a_variables_value_in_a_path_is_masked(world: FakeWorld, deployment: Deployment) -> None:

@@ -5,16 +5,19 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from tortoise import connections
 
+from devpush.deploy import push
 from devpush.errors import NotFound
 from devpush.models import (
     Alias,
     AliasKind,
     Delivery,
     Deployment,
+    DomainState,
     Environment,
     Project,
     Report,
@@ -22,8 +25,10 @@ from devpush.models import (
     choices,
     database,
     reading,
+    reading_moves,
 )
 from tests import cast
+from tests.fakes import FakeWorld
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("db")]
 NOW = datetime.now(UTC)
@@ -104,6 +109,51 @@ async def test_environment_cards_begin_with_production() -> None:
     assert (production.health, production.health_note) == ("crashed", "It exited.")
     assert (other.id, other.color, other.branch) == (preview.id, "violet", "feature/*")
     assert (other.current, other.latest, other.url, other.health) == (None, None, "", "none")
+
+
+async def test_a_rollback_takes_branch_and_domains_along_and_a_promotion_what_is_productions() -> None:
+    project = await cast.project()
+    staging = await cast.environment(project, "staging", branch="next")
+    ran: dict[str, Any] = {"state": State.succeeded, "image": "sha256:1"}
+    previous, current = [await cast.deployment(project, **ran) for _ in range(2)]
+    staged = await cast.deployment(project, environment=staging, branch="next", **ran)
+    await live(project, current, previous)
+    await live(project, staged, environment=staging)
+    for branch, to in (("main", current), ("next", staged)):
+        await alias(project, f"{project.slug}-{branch}", AliasKind.branch, branch=branch, deployment=to)
+    await cast.domain(project, "shop.example.com", held="shop.example.com", state=DomainState.verified)
+    await cast.domain(project, "pending.example.com")
+
+    move = await reading_moves.rollback(project.id, previous.id, url=url)
+    assert move.can.roll_back
+    assert (move.environment_name, move.deployment.id) == ("Production", previous.id)
+    assert move.current
+    assert move.current.id == current.id
+    own = f"{project.slug}.localhost"
+    assert move.hostnames == [own, f"{project.slug}-main.localhost", "shop.example.com"]
+    assert not (await reading_moves.rollback(project.id, current.id, url=url)).can.roll_back
+
+    move = await reading_moves.promotion(project.id, staged.id, url=url)
+    assert move.can.promote
+    assert move.current
+    assert (move.environment_name, move.current.id) == ("Production", current.id)
+    assert move.hostnames == [own, "shop.example.com"]
+    assert not (await reading_moves.promotion(project.id, previous.id, url=url)).can.promote
+
+    await Deployment.filter(id=previous.id).update(environment_id=None)
+    assert not (await reading_moves.rollback(project.id, previous.id, url=url)).can.roll_back
+    with pytest.raises(NotFound):
+        await reading_moves.rollback((await cast.project()).id, staged.id, url=url)
+
+
+async def test_the_project_that_was_deployed_last_comes_first(world: FakeWorld) -> None:
+    first, _ = await cast.project(), await cast.project()
+    world.git.commit(first.repo_url, {"main.py": "app = 1"})
+    await push.deploy_branch(world, first, "main", by=None)
+    cards = await reading.project_cards(first.team.id, url=url)
+    assert cards[0].id == first.id
+    assert cards[0].latest
+    assert cards[0].updated_at == cards[0].latest.created_at
 
 
 async def test_project_cards_are_found_by_any_text_and_the_busiest_comes_first() -> None:
@@ -323,17 +373,31 @@ async def test_lists_read_little_of_a_hundred_thousand_deployments(read: "Read")
         await reading.project_cards(project.team.id, url=url)
 
 
+@pytest.mark.slow
+async def test_a_team_of_a_thousand_projects_is_read_like_one_of_ten(read: "Read") -> None:
+    team = (await cast.project()).team
+    await fill_team(team.id, 1_000)
+    for relation, of_cards, of_latest in (("project", 20, 30), ("deployment", 20, 150)):
+        read.relation = relation
+        for offset in (0, 12):
+            async with read.at_most(queries=2, rows=of_cards + offset):
+                assert len(await reading.project_cards(team.id, url=url, limit=6, offset=offset)) == 6
+        async with read.at_most(queries=1, rows=of_latest):
+            assert len(await reading.latest_deployments(team_id=team.id, url=url)) == 10
+
+
 class Read:
     """Adds up the deployments that PostgreSQL reads, found or passed over, for each query that `reading` asks."""
 
     def __init__(self, fetch: Callable[..., Awaitable[list[dict[str, Any]]]]) -> None:
         self.fetch = fetch
         self.queries, self.rows = 0, 0
+        self.relation = "deployment"
 
     async def __call__(self, sql: str, *values: object) -> list[dict[str, Any]]:
         [plan] = await self.fetch(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", *values)
         self.queries += 1
-        self.rows += _rows_of(json.loads(plan["QUERY PLAN"])[0]["Plan"])
+        self.rows += _rows_of(json.loads(plan["QUERY PLAN"])[0]["Plan"], self.relation)
         return await self.fetch(sql, *values)
 
     @asynccontextmanager
@@ -344,9 +408,9 @@ class Read:
         assert 0 < self.rows <= rows
 
 
-def _rows_of(plan: dict[str, Any]) -> int:
-    below = sum(map(_rows_of, plan.get("Plans", ())))
-    if plan.get("Relation Name") != "deployment":
+def _rows_of(plan: dict[str, Any], relation: str) -> int:
+    below = sum(_rows_of(each, relation) for each in plan.get("Plans", ()))
+    if plan.get("Relation Name") != relation:
         return below
     passed_over = plan.get("Rows Removed by Filter", 0) + plan.get("Rows Removed by Index Recheck", 0)
     return below + int(plan["Actual Loops"] * (plan["Actual Rows"] + passed_over))
@@ -358,6 +422,26 @@ def read(monkeypatch: pytest.MonkeyPatch) -> Read:
     monkeypatch.setattr(reading, "fetch", read)
     monkeypatch.setattr(choices, "fetch", read)
     return read
+
+
+async def fill_team(team_id: UUID, count: int) -> None:
+    """Many projects at once, like the first, with a deployment each."""
+    database = connections.get("default")
+    [like] = await database.execute_query_dict("SELECT * FROM project WHERE team_id = $1", [team_id])
+    own = {"id": "gen_random_uuid()", "slug": "'many-' || n", "hook_id": "gen_random_uuid()"}
+    own["active_at"] = "now() - n * interval '1 minute'"
+    columns = ", ".join(f'"{name}"' for name in like)
+    values = ", ".join(own.get(name, f'"{name}"') for name in like)
+    await database.execute_query(
+        f"INSERT INTO project ({columns}) SELECT {values} FROM project, generate_series(1, {count}) n"
+    )
+    await database.execute_query(
+        """INSERT INTO deployment (id, number, trigger, branch, commit_sha, commit_message, commit_author, config,
+            variables, state, reason, attempts, image_reused, health, health_note, created_at, project_id)
+        SELECT gen_random_uuid(), nextval('act'), 'push', 'main', repeat('c0ffee01', 5), 'Change', 'Alice', '{}', 'x',
+            'succeeded', '', 0, false, '', '', now(), id FROM project"""
+    )
+    await database.execute_query("ANALYZE project, deployment")
 
 
 async def fill(project: Project, count: int) -> None:

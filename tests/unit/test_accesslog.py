@@ -96,7 +96,8 @@ def test_our_own_looks_are_left_out_and_nobody_else_can_hide_so() -> None:
     probe = {"request_User-Agent": "devpush-probe"}
     for address in ("127.0.0.1:4711", "[::1]:4711", "172.18.0.1:4711"):
         assert parsed(entry(**probe, ClientAddr=address), "") is None
-    assert parsed(entry(**probe, ClientAddr="93.184.215.14:4711"), "") is not None
+    for address in ("93.184.215.14:4711", "10.204.0.9:4711"):  # from afar, and another tenant's app
+        assert parsed(entry(**probe, ClientAddr=address), "") is not None
 
 
 @pytest.mark.parametrize(

@@ -106,6 +106,10 @@ def test_no_image_is_named_in_hiding(hidden: str) -> None:
         "RUN --mount=type=bind,from=a7,target=/loot cp -r /loot /",
         "RUN cat <<EOF\nFROM a7\nEOF",
         "COPY <<EOF /x\nFROM a7\nEOF",
+        "RUN cat <<.E\nFROM scratch AS a7\n.E\nCOPY --from=a7 / /loot",
+        "RUN cat 3<<-$E\nFROM scratch AS a7\n$E",
+        'RUN cat <<"-x"\nFROM scratch AS a7\n-x',
+        "RUN " + "--a " * 30_000,
         "RUN echo \\\\\nFROM a7",
         "RUN echo\x0bFROM a7",
         "RUN echo\x00",
@@ -121,6 +125,13 @@ def test_no_image_is_named_in_hiding(hidden: str) -> None:
 )
 def test_what_two_readers_could_read_differently_is_refused(text: str) -> None:
     assert refusal(f"FROM alpine\n{text}").startswith("Line ")
+
+
+def test_arguments_made_of_arguments_do_not_grow_without_end() -> None:
+    """A31: seven lines of ten times the one before are ten million characters, a few more the server's memory."""
+    text = "ARG A0=xxxxxxxxxx\n" + "".join(f"ARG A{n}={f'${{A{n - 1}}}' * 10}\n" for n in range(1, 40)) + "FROM $A39"
+    with pytest.raises(DeployFailed, match="longer than 4,000 characters"):
+        images(text)
 
 
 @pytest.mark.parametrize(
@@ -214,3 +225,41 @@ def test_dockerignore_decides_by_the_last_pattern_that_fits() -> None:
     text = "# comment\n*.md\n/docs\n!docs/keep.md\n**/*.log\n.env\n\n**/node_modules\n"
     assert dockerfile.kept(paths, text) == ["docs/keep.md", "src/a.py"]
     assert dockerfile.kept(paths, "*\n!src\n") == ["src/a.py", "src/deep/a.log"]
+
+
+# .dockerignore
+
+
+@pytest.mark.parametrize(
+    ("ignored", "kept"),
+    [
+        ("*.md", "a.py docs/a.md docs/deep/a.md secret/key"),
+        ("**/*.md", "a.py secret/key"),
+        ("**.md", "a.py secret/key"),
+        ("docs", "a.py a.md secret/key"),
+        ("/docs/", "a.py a.md secret/key"),
+        ("docs/*", "a.py a.md secret/key"),
+        ("docs/**", "a.py a.md secret/key"),
+        ("docs/*/*.md", "a.py a.md docs/a.md secret/key"),
+        ("**/deep", "a.py a.md docs/a.md secret/key"),
+        ("**/deep/**/**/a.md", "a.py a.md docs/a.md secret/key"),
+        ("**", ""),
+        ("*\n!docs/deep", "docs/deep/a.md"),
+        ("docs\n!docs/a.md\n**/deep", "a.py a.md docs/a.md secret/key"),
+        ("s?cret\n# a.py\n[a].py\n!", "a.py a.md docs/a.md docs/deep/a.md"),
+    ],
+)
+def test_dockerignore_leaves_out_what_it_names(ignored: str, kept: str) -> None:
+    paths = ["a.py", "a.md", "docs/a.md", "docs/deep/a.md", "secret/key"]
+    assert dockerfile.kept(paths, ignored) == kept.split()
+
+
+def test_no_dockerignore_keeps_the_server_busy() -> None:
+    """A31: patterns that try everything in vain, and very many of them."""
+    deep = ["a/" * 200 + "b"]
+    assert dockerfile.kept(deep, "**/" * 12 + "x\n" + "**/a/*a*a*a*a*a*b*" * 20) == deep
+    assert dockerfile.kept(["a" * 250], "*a" * 100 + "b") == ["a" * 250]
+    with pytest.raises(DeployFailed, match="too many patterns"):
+        dockerfile.kept(["a/b/c"] * 10_000, "**/x\n" * 1_001)
+    with pytest.raises(DeployFailed, match="longer than 500"):
+        dockerfile.kept(deep, "a" * 501)

@@ -32,6 +32,13 @@ def add(spool: Spool, *texts: str, **cursors: str) -> int:
     return first
 
 
+def test_nobody_else_on_the_machine_reads_what_waits(tmp_path: Path, opened: Opened) -> None:
+    """Also in a folder that was there before."""
+    (tmp_path / "spool").mkdir(mode=0o755)
+    add(opened(), "a secret")
+    assert (tmp_path / "spool").stat().st_mode & 0o077 == 0
+
+
 def texts(spool: Spool, most: int = 1_000) -> list[str]:
     """Up to about so many of what is next, sent."""
     found: list[str] = []

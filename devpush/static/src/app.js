@@ -403,8 +403,8 @@ document.addEventListener("alpine:init", () => {
     },
   }))
   Alpine.data("typed", () => ({
-    text: "",
-    get same() { return this.text === this.$root.dataset.word },
+    same: false,
+    compare({ target }) { this.same = target.value === this.$root.dataset.word },
   }))
 })
 
