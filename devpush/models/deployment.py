@@ -92,6 +92,7 @@ class Deployment(Model):
         indexes = (
             ("project", "environment", "branch"),
             ("project", "state", "number"),
+            ("environment", "state", "number"),
             ("project", "branch", "number"),
             ("project", "build_key"),
         )

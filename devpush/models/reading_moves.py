@@ -25,7 +25,7 @@ class Move:
     """Those that would lead to it from then on: the environment's, its branch's, then its domains."""
 
 
-# A promotion takes neither the branch along, which is another environment's, nor does a rollback to what was promoted.
+# The branch comes along with a rollback to what was deployed from it: what was promoted is of another environment.
 MOVE = """
     SELECT d.state, d.image, own.slug AS environment_slug, e.id AS environment_id, e.name AS environment_name,
         home.label, home.deployment_id AS current_id,

@@ -18,7 +18,7 @@ WITH made AS (
         health_path, cpu_quota, memory_mb, created_at, updated_at, active_at)
     SELECT gen_random_uuid(), t.id, 'many-' || n, 'Many ' || n, 'https://git.example.com/many-' || n || '.git', false,
         '', '', '', gen_random_uuid(), false, '[]', '', 'python-3.11', '', '', '', '', '', '[]', '/', 100000, 256,
-        now(), now(), now()
+        now(), now(), now() - n * interval '1 minute'
     FROM generate_series($2::int, $3::int) n JOIN team t ON t.slug = $1 RETURNING id
 )
 INSERT INTO environment (id, project_id, name, slug, color, branch, position, created_at)
@@ -30,7 +30,7 @@ INSERT INTO deployment (id, number, project_id, environment_id, trigger, branch,
     commit_author, config, variables, state, reason, attempts, image, image_reused, health, health_note, created_at,
     building_at, starting_at, routing_at, finished_at)
 SELECT gen_random_uuid(), nextval('act'), e.project_id, e.id, 'push', e.branch, md5(n::text) || left(md5(n::text), 8),
-    'Change number ' || n, 'Ada', '{}', 'nobody reads it', CASE WHEN n % 9 = 0 THEN 'failed' ELSE 'succeeded' END, '',
+    'Change number ' || n, 'Ada', '{}', 'nobody reads it', CASE WHEN n % 10 = 0 THEN 'failed' ELSE 'succeeded' END, '',
     1, 'sha256:1', false, '', '', now(), now(), now(), now(), now()
 FROM generate_series(1, $3::int) n, environment e JOIN project p ON p.id = e.project_id
 WHERE split_part(p.slug, '-', 2)::int BETWEEN $1 AND $2
@@ -44,7 +44,8 @@ async def run(stage: Stage) -> list[Figure]:
         "team overview": f"/teams/{team['slug']}",
         "projects list": f"/teams/{team['slug']}/projects",
         "deployments list": "/projects/many-1/deployments",
-        "… of one environment that failed": "/projects/many-1/deployments?environment=production&status=failed",
+        "… failed ones of an environment": "/projects/many-1/deployments?environment=production&status=failed",
+        "… of which there is none": "/projects/many-1/deployments?environment=production&status=cancelled",
         "search": "/search?q=change",
     }
     await _grow(stage, team["slug"], 1, FEW)

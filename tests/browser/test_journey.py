@@ -194,7 +194,8 @@ async def roll_back(window: Window, first: str, second: str) -> None:
 
 async def read_logs(window: Window) -> None:
     page = window.page
-    await page.get_by_role("link", name="Logs").click()
+    async with page.expect_request(re.compile(r"/logs/stream\?after=\d+")):  # what the page has doesn't come again
+        await page.get_by_role("link", name="Logs").click()
     log = page.get_by_role("log")
     await page.evaluate("window.loaded = 'once'")
     app = await window.context.new_page()

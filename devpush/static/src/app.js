@@ -108,7 +108,7 @@ function follow(address) {
   const log = $("#log-lines")
   const open = () => {
     const url = new URL(address, location.href)
-    const seen = last ?? log?.lastElementChild?.dataset.id
+    const seen = last ?? $$("#log-lines .line").at(-1)?.dataset.id // by now log.js may have put the lines into its chunks
     if (seen) url.searchParams.set("after", seen)
     source = new EventSource(url)
     source.addEventListener("open", () => (patience = 1000))
