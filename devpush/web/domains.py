@@ -37,7 +37,7 @@ async def add(project_slug: str) -> ResponseReturnValue:
             await domains.add(world(), this_project(), hostname, purpose, by=me())
     if errors:
         return await refused_card("domains", form.values, errors)
-    return await saved_card("domains", f"{hostname} is entered. Set one of its records now.")
+    return await saved_card("domains", f"{hostname} is added. Make its DNS record now.")
 
 
 @bp.post("/projects/<project_slug>/domains/<uuid:domain_id>")

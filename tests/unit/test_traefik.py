@@ -265,13 +265,16 @@ async def answering(answers: list[tuple[int | None, str]]) -> AsyncIterator[tupl
     asked: list[bytes] = []
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        asked.append(await reader.readuntil(b"\r\n\r\n"))
-        status, deployment = answers[min(len(asked), len(answers)) - 1]
-        if status:
-            head = f"HTTP/1.1 {status} X\r\nConnection: close\r\n{HEADER}: {deployment}\r\nContent-Length: 0\r\n\r\n"
-            writer.write(head.encode())
-        writer.close()
-        await writer.wait_closed()
+        try:
+            asked.append(await reader.readuntil(b"\r\n\r\n"))
+            status, deployment = answers[min(len(asked), len(answers)) - 1]
+            if status:
+                head = f"HTTP/1.1 {status} X\r\nConnection: close\r\n{HEADER}: {deployment}\r\n"
+                writer.write(f"{head}Content-Length: 0\r\n\r\n".encode())
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass  # whoever asked has stopped looking
+        finally:
+            writer.close()
 
     server = await asyncio.start_server(answer, "127.0.0.1", 0)
     try:

@@ -103,7 +103,12 @@ document.addEventListener("change", ({ target }) => {
 })
 document.addEventListener("click", ({ target }) => target.closest?.(".vars .edit") && edit(target.closest("li")))
 document.addEventListener("toggle", ({ target }) => target.id === "all-variables" && target.open && fill(target), true)
-document.addEventListener("htmx:after:swap", () => { sort(); sift() })
+document.addEventListener("htmx:after:swap", ({ detail }) => {
+  sort()
+  sift()
+  const card = document.getElementById(detail.ctx.target?.id)
+  if (card?.matches(".card")) $(".late", card)?.scrollIntoView({ block: "nearest" }) // what is saved doesn't run yet: the way there is at hand
+})
 sort()
 sift()
 if ($("#all-variables")?.open) fill($("#all-variables"))
