@@ -228,6 +228,7 @@ document.addEventListener("keydown", (event) => {
 
 document.addEventListener("input", ({ target }) => {
   if (!target.matches(".find")) return
+  eager = false
   const text = target.value.trim().toLowerCase()
   if (target.closest(".menu")) $$("a:not(hr ~ a)", target.parentElement).forEach((entry) => (entry.hidden = !entry.textContent.toLowerCase().includes(text)))
 })
@@ -243,7 +244,9 @@ function lookFor() {
   if (!palette || palette.open) return palette?.close()
   palette.showModal()
   $(".find", palette).select()
-  htmx.trigger($("form", palette), "opened")
+  const form = $("form", palette)
+  htmx.process(form) // who is quick asks before htmx has been through the page
+  htmx.trigger(form, "opened")
 }
 
 // ── clicks and forms ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -331,8 +334,7 @@ document.addEventListener("htmx:after:swap", ({ detail }) => {
   if (target?.id === "ask") $("#ask").showModal()
   if (target?.id === "found") {
     write($("#palette output"), `${$$("li", target).length} found`)
-    if (eager && fresh($("#palette"))) $("a, button", target)?.click()
-    eager = false
+    if (eager && fresh($("#palette"))) (eager = false), $("a, button", target)?.click() // an earlier question's answer leads nowhere
   }
   if (target?.dataset?.current) {
     $$("a[data-slug]", target).find((entry) => entry.dataset.slug === target.dataset.current)?.setAttribute("aria-current", "true")
