@@ -1,5 +1,6 @@
 """The nouns. Tortoise finds every model here."""
 
+from devpush.models.backup import Backup
 from devpush.models.delivery import Delivery, Receipt, Report
 from devpush.models.deployment import Deployment, State
 from devpush.models.domain import Domain, DomainState
@@ -23,6 +24,7 @@ from devpush.models.route import Alias, AliasKind
 __all__ = [
     "Alias",
     "AliasKind",
+    "Backup",
     "Delivery",
     "Deployment",
     "Domain",

@@ -1,0 +1,168 @@
+"""The process that serves the dashboard, backups, and when their absence was last told. Adds only."""
+
+from tortoise import BaseDBAsyncClient
+
+RUN_IN_TRANSACTION = True
+
+
+async def upgrade(db: BaseDBAsyncClient) -> str:
+    return """
+        CREATE TABLE IF NOT EXISTS "backup" (
+    "id" UUID NOT NULL PRIMARY KEY,
+    "place" VARCHAR(500) NOT NULL,
+    "name" VARCHAR(120) NOT NULL,
+    "size" BIGINT,
+    "version" VARCHAR(40) NOT NULL,
+    "error" TEXT NOT NULL,
+    "started_at" TIMESTAMPTZ NOT NULL,
+    "finished_at" TIMESTAMPTZ,
+    "drilled_at" TIMESTAMPTZ,
+    "drill_error" TEXT NOT NULL,
+    "removed_at" TIMESTAMPTZ
+);
+CREATE INDEX IF NOT EXISTS "idx_backup_started_f158ef" ON "backup" ("started_at");
+COMMENT ON TABLE "backup" IS 'One try. Finished and without an error it is there, under its name at its place.';
+        ALTER TABLE "installation" ADD "front" VARCHAR(64);
+        ALTER TABLE "installation" ADD "alarmed_at" TIMESTAMPTZ;"""
+
+
+async def downgrade(db: BaseDBAsyncClient) -> str:
+    return """
+        ALTER TABLE "installation" DROP COLUMN "front";
+        ALTER TABLE "installation" DROP COLUMN "alarmed_at";
+        DROP TABLE IF EXISTS "backup";"""
+
+
+MODELS_STATE = (
+    "eJztXftz2za2/lcw+iXpjq5vbMtO1u10xk7c1NvEziROH1t3FEqEJVyTgMqHFG+3//sFwD"
+    "cJUoREUhSMmUwkk/hI6sOD5xycx18Dm5jQcg/OLWS4gzPw1wAbNqRfsieGYGAsFslhdsAz"
+    "JhZvacRNJq7nGFOPHrw3LBfSQyZ0pw5aeIhg1vTLd5Yxgdb3B9+9ufzw7ua38Zub9+dX19"
+    "9/OWB4k0zpBRCerW/qY/SnD8cemUFvDh0K+P0PehhhE36F7If8/vtg4ZD/g/Rp6PEHemLw"
+    "B2uxeBjfI2iZmd+KTNaIHx97jwt+7PPnqzc/8JbsySbjKbF8GyetF4/enOC4ue8j84Bh2L"
+    "kZxNAxPGimmMC+ZYWMRYeCH0EPeI4P46c3kwMmvDd8i/E5+O7ex1NGI+B3Yv+Nvg8fLdVs"
+    "PL6+uR1/urwdjwcF+tkj5GgOD00JZl2HsMcHwd/BdRNCgqHBbvD6x/OPz49Pv+EUENebOf"
+    "wkp2vwNwcanhFAeT8kLPP+LBL9em44YqJjQI5r+qjtsBwR1AKlA9v4OrYgnnlz+ufpcQXF"
+    "P59/5CyfHnOWCZ1SwUS7Ds8c8VOM7IRcPsKF3F5i3+b8XtEHMvAUFniOsM3QHB1IeE4Wg8"
+    "2JZrPZ9PkMOAPJ9zsM8RI5BNsQe2cg9ccdnjj0187PQPB5Rx9nYZHHoGHyPb/w1Om+oxc1"
+    "uu/oRWn3sVPZ7gueUWZyJIiNui0c+y332obT4+jkpA7BJyflDLNzWYqN4FWQ5fcCza6wJ2"
+    "Y4BOToRcGQaWNWvGiL3Bl7gv/559HR8fHLoxfHp69ORi9fnrx68Yq25Y9bPPWyogMurt5e"
+    "Xd9mqWcHsnxPHcj4GRsC2t/QMx6yoZj4LDLHvxlCD6Iv/Vmj6ncI/YHmDbYew4lYwfXt1f"
+    "vLT7fn7z+w29mu+6fF+Tu/vWRnjvjRx9zR56e5eRFfBPxydfsjYH+Cf99cX+Zf4nG7238P"
+    "2DMZvkfGmKzGhpl6X0ZHI9YyvZ4srGM5qaoA3ELA6tnito04lTCberdJUltEam6z3C4cuE"
+    "TEdyWJzcE0q3lWuQImTWoa1aSatbekMsX1/kGoVKWU3CzBPxAHohn+CT4WhP8cp6Gm/yG5"
+    "0n4SmxxNJpRjrGJ9PzeyKAP0d0MvkLPPP70+f3M5KFtxG+D3Mnu1vVwQ1lJcfNVkaKaPAa"
+    "4/v3s3KJEZGqD5TeZiarJckJVqkBy9qzTFNdeKzKu9hGC2ME+M6cPKcMxxZoVmZ8gRyR2J"
+    "2xZP2Ud2/oiBjRlniP0U9uAh/xf0Kv5iILDWhmeGVebaSdJmrb32BkPKzuMB+AFh5M6hCQ"
+    "xsghWio8L36HcAHYc4AHkAuYAZYuk1fNqx7JAL2MMBw+PfF5YxhUUrbxs3qGMbpkPcCVVM"
+    "bRberVmYd5yM5SsG9NleuaHl6+RFHdMibVVq+eLnsnI4/5QgOGqvIL+HtUy3hxW228Oi8d"
+    "ZF/xHwW2VajBAb2RZ79kbdjXVxCR2XPajEsE5BFBzZozoDe1Q+rkeFYc1fvUWCb+HXklEd"
+    "A7qjd7CDd93t5a+3GWtsROLz9+e/fpOxyL67uX4bNU+R/vrdzUV+DUkEkgLj1dbyLFJby/"
+    "fJWn4fSr0bdHsO2kC/9+y9sifdHHFSvSviIMvaqJuzSN3Lve/lsfRrMwfTL0/pl6cDbbLc"
+    "aHplkXp69W16FXY+dmNxewMtRNWHx4HA5hafG1ZZ3cx0q7V2t1/mhgcmcMrsW+QeGGDhu/"
+    "MhIA77C8OVC4wJM5Axw5cDKdHII87jENyzFhiCcKejaG9r8sKSPpgprw5tctutyc0lviNn"
+    "c0sQCqrOzbvzwaVwM6uc3xigIL2ndeg9Laf3tEDvA3yUITdsroBg1YExs3NP1D4z3Ioj6p"
+    "TYNvLG7tyQYTmLUo7p01GdRWJUvkiMSmi2oetSoU5GISsiFaC7a53sngq4AmeDf326uS4x"
+    "aEWAvBaGph74L7CQ25pvUkqmm/jI8hB2D9htdyHWMYKqOyPPe07+YxfIdwbVPNjvkdwtiS"
+    "AKyiTNi3wuFeAgFknV5QtNGqOXGOklRkcYlI92dfdMdISB1MzT/traX7ufxDbur639iFvy"
+    "I96V0T3uAaHZPd0/VYb3TLt1pvdyjgXm7ox9m77B6CrgBsbtMiN4LqQgNJ1QRKYVHZseH5"
+    "rYtyf0Vvx8Dipsk7pGYpUpa0A1HXPMbGPaHL9bc3zYQQWmqzwIE0x38cnKORHSZ5rNRMyX"
+    "q8UpSIcaG9ul68jiuf+pDXo3trVJeVc7T9qorJjFJyDR8ClzUst2AagA+Z2sK/gezWSs+A"
+    "lCm/GbN+MbDmIECfZVPsGpA0uWngysw4H/1987IP7it9vLc+GyIbUblYJsNZD7aRnobMTG"
+    "WmpxoV6flywGdzhmaVMfmpLjNkSdgeDzDnPdmvbDGYi+3WEep8GPRd/usEP84FD4hbbyp1"
+    "MITXax+OsdvjeQxQ4Fn3d4yviy+KH4K8U+oMWCI4Mvg17I/w40XFGgVrmolCAUeEt3LSLN"
+    "iWWKVNpys02C0BsiuZRxngfthejFUZ40LgVRJnPc0eHo5ejV8ekotsbER6qMMEWDC7KFWl"
+    "O53B4DdJLDWgI752vsQN+FAtPtBSEWNHAF1SlojvEJxbY1fOMjHYuKNzfvMuvvxVV+gf38"
+    "/uLy4/ND3gW0EfJKLImJMV1icGdA6g3w5q0v0RaLBMcpiHoMH9ZZQQ7LF5DDwvoxh4blSR"
+    "lrE4QCwlrbsnBA1hgTkVJULhDnYAoQrV3F+rOkqOsqFinfG3R7DqojQ/sWGVpInrFZP+eg"
+    "up/73M+hlWyTOO8MUvdyn3tZJ0V5Gv0cSVaTR0mP4wJQ2y11qnjtJL/HpAbpBSQ5zYD0MN"
+    "VhBzsKO9Bp4rtJE5+89hug+bML99D8W5ffgoRUg96ypDA6ckZAcObdIx01k9rRYLUzRf5c"
+    "FyHwh58+QsvwxHlr8zU61eA6qwwSx4bOWPO0hqcwvxjalqN0NjMFaZqSRQMUqbe+/S0VyJ"
+    "d27loQR1RXMQTeYHhL6H/rWf0YX0khRmWiHYlN0QNRpGNwZlgZ5Zi0WZtc8BxMfdcjNphT"
+    "FYLd64zV16Dy0BK6vORGIpzxzIAONJFDBWL3ANzcA9p3LgSrOQFTy0A2ywpIW2HrkR+jsv"
+    "MSmux6c8OlH8UMhJ3ffV3cZvQchcBNHRW506jIuF8KXFc4I6QwCsYzHZ3UqRtNW1W4jBUq"
+    "R0cTjM4QGapzMAV8EvLOH6NXtdw/Rq8qHEDYyRK6mXe7qBxXqWupAKlQ/ZDGfEzp0k7uZU"
+    "ZyDOhwDCfrswmXLLr3IHzZBy/yg+8sw56Yxvetrdltu+rtXeDHAmLm7yHJdwQ7A+GXO8y0"
+    "MPqjzTMQfQviN3ir8Msdbeuyx6Wtom95SUlHazwBv7R5yGh9b0tLJE5u5su6Xo7cb8kmmn"
+    "8bOBLkoNqRoNeOBHM4fdjMuTOD1L3c514OX51jFwmzbK5xDMqDdV/3ua+n0PHo+jstlSFL"
+    "pnMWpoA80ra4l2JMOipBhFWA8s5DE1I0+thDlvRLTHQBvb71en3T4ShPMBxFO7xKzWrt8N"
+    "oLbrXDq3bP7JPrlXbPbJ1i7Z7ZD/fMcg9CKXcdSU+US9tAFlWyMd+YK7ijpE8Pq3xSIGs4"
+    "niYta3imYLgCYcoG4LFalcjFz7zIseMRet8CA/h0cHAPD1aRkrax6VorcjTZ7mLry1tqB5"
+    "GdOojw8SVjHooBCrqGHNeyDR1XGIeOi9YhjzxAPKaTQyojSBbVDNc92qpqIamwtgY8QWsA"
+    "/LpA9Gob9HoWqWCv70kv1zL1MflCUndOQbqVCvZDbZaRirP9UOyEyD+9WbWkl9Sv1UpSw0"
+    "6sVTeoYqS0aJGKkVWyK1SMXMO1GsYvVJKHYdl7MCPQPQNfqD5g+lwW/sI9zg1MmMAPVsib"
+    "06ZBNQqwYJk9HQyew6/0Drwhb8DUhi//+PJNUQFp+V7r/Npdy59pn/Z+qSyy/uwK+7I3Xx"
+    "WeD3gJcqP2CpI7qkPuqJzcUdFRgFiyFTeszitt0JkIcVsrgq6T1LFHaAvpkelyjaIwxJpR"
+    "F2mITuidD7bQpotyqtU1XegtYb0l3CfNtc6WsM7G0UiWiSj1gc6hsIYpHse3LUtxVL+CDF"
+    "UUM5Ph6OfwMgqx1Obm/lvk/ehPzrlFrWB3S04Oq6xuM+TN/cnYCNutNbrdziGgFw324FeG"
+    "C2zDhGDySA9A+h2je+h64N4iqzNu4nLIKt6JBwz8lgo0ny/G5x8+jP8BXOixVL4uWCEMyB"
+    "I6wjQTHd2zYSeBUi1EKDNtqH+sN7Ud9lr7KDev0REplEmrCmknGF1IW0B6vULa2vSW1GSp"
+    "ZRk6rDANHRZtQ9pu3HKdWwuVuY5XWDjTIAWZbmUkh6S5vFxtke2qMrYFqBKcV629glK2Cw"
+    "ctWaCXsNRYFXs54FPkbgUnc0IeNhp8RexTZFCbe8vXTrXMvVt53TStrnIbpxVaAkr11kyr"
+    "YQ0FFuUBazXZG9/hWiXVAg36bzolPvao/giCJyiqoXUADeuQVcpOt2qkImpOhb4Z9Ke8zp"
+    "nBab1zY70zItIiMyTY1K0oC5oHKvE270BTiojjRG1AeITr0CskctrcR7cb13dZYrmNRK48"
+    "VqeE6LOfuBatyyeZFq1bE61vWbDWoFSmDk7XEaa9uOX6ME8M0qL3MxdwMLgnDnCJDQHLKu"
+    "8ij7ByBlRuNsECOjZyXdrYHQLDBRbBM8BTfAPkghkhpiD+s627CB2v07cK5Tp3ShY6q3gb"
+    "i/sWHtiCfpJQn4pgLbxvvmnE54eEDBkDFBTWm48qjRfk+kbOGKIEwZK2TR2Pqayc3ROJ68"
+    "qE2EPeo0jcis9Vyloo3apGOo2V8UilHuCiGROGwAS69Apu6AODrAn5epa2S9LbwRWLWhuC"
+    "B8ofZv4yVCDyocPlI9efMDfLIcDEY6fC3Bqi1Bvd3VgsjXEsF8IC6IB2zO9xDCjLAEKfx9"
+    "HCWb+Es7hfJISCNEaJ11bbcUbJ3KhLcYJQkeA2rKTRqiMj3CYQzXI9lqWt/juw9neVGboN"
+    "fvchwVJH/LaSXolKP1SKGW+gqOWRjZQD6a+SIVLXHHhPBYv5JuwVoE+QviBJ1+Y6rwivN5"
+    "j6pvjqDaZ6a71aG0y59FObdHkKpvt7z/q7J+nG+rt0bx6ULU4i1lZ2455S2nAise7Mr2u8"
+    "SOv7j8o7jt7OkZvZjo6jDg/AlUdPmcA2nAcXwCV06Jih3QBWzFb6AJm3KLObviHTB+gAqp"
+    "EgDEUBjy3coWHX1AoTU4NBND3KFVungnB5+eCwdnC5vfQBPo55CTs5/ScDU8LYJKn83DtE"
+    "VAygfHjGABU0xbY3ng3LcOyNpM4sUquTWp3U6sXu1Yu+7J7jJfIqhLf47BrRLdNureB2hT"
+    "0CDOBBwx5y18HVnDAJCpAVDvazo81onjWCpZHgvoKYSVVTyHwHWfYJZrBd0AE8BCacWlS8"
+    "MllSVwcuyQMU+C52dlfh7jm7LTsZmPP1Hnmv9sj3YVOmM+GllW0Zh1glbomX2LcLKn52ay"
+    "HEdrgBZkN7Ih3gEqLOQPB5hw3TRlRl5B93zAWHneQf+cWpllBZR6YsFyl1HZKdCO5apHsq"
+    "Il3GV4Ul1dgguiyBaUWtz4qa9mt+Et3MFZtNigsXgLoAbk76oOqQJKcpiN5Sq95Si5TNLb"
+    "fUbsPL7Cela7fUUgNqfcXbZEZ3t1fZz5m/ltfC4terSqzvA9VOYO56Hyt95aauRDFca+Yq"
+    "57XSQMS3w7V9qFf2IW296Jv1QqvV5byrq1ZrqbFRIVz7tWkhfNfCopQQrl0F99hV8Obc9+"
+    "bnngfthTcQiN+Z85VCOKEvifnYSDWtEba9RC7yAN8CjsJbg0IGc8MFEzjzqazDPLSBv+CR"
+    "0p4LpoZlsd8+ZOHWbIN44pCVG+EoxsDCOglt36xhD0KtLzStL9AFyIPSe2tZlN5bW7u3Fs"
+    "4QaaLzOAU38ZsnW+cR6CCPwMJ36FIjlcApBdEU16AYk1A2rEtwDFAuALv5RWIJHUQvJlgk"
+    "qnzn0ygFSJZ0nMfwq5TffNReAabyc/1Fvdn+omq+vyjMeL1Zv8lQ7ZNtsNZm/c6sWf3cpm"
+    "vWmNWt5aWfjO6r4SWqVSywuaTKGJebW1JVk5vd9MwZLZI9UF7K7g+WXS46Qu+JlpAtxPxw"
+    "mB+ZZRtmhKeP5fPJ/qFtIbu1hey0jGGP7B/NFzLQFQzbravHlxffkYoMSWMU5PnoxahO/D"
+    "VrViGjj14JqbbI1BCQfUGIBQ1cwXcMzDE+oci2KI+PdKxB3ty8y0jkF1e5pODXn99fXNKx"
+    "zvmnjVAghBRzhQdDlcossutIAaieKtpG6j9O20ap1dI4FaLlJS0knADp4pxp1FMlbeFPLD"
+    "QVc3cLv1Yxl4UqMMOrbB2Xv95mFtVoHj9/f/7rNxlTx7ub67dR89S8f/3u5iLXATkdpfha"
+    "qyiKUcRuVBOjZyN4NyUxSvTCTfqjqVolul/i15pD/InIuXbN6pTC6aVJemniVZflzB8piL"
+    "aBrHOs3LgidhPlsDdZXFIkm3C58N35QWghDI1/B99Zhj0xje93wbywZjuxLChaxauUxQTU"
+    "oaIYjei91RNXhjedjxeGN3eLfP/r0821mOwcLL97hqYe+C+wkNtaca/UoJ74yPLo2/uA3W"
+    "8XQ5jRVL2M51fs3CrDLpBfxt0HtGBRVjZ0XWMmeIlWTgYBWs+K+rPCWBqeIeUNlSBUUEdz"
+    "9tc68T2H5QE+h4UInwUd+KLXZ5W3WYRQQCRse+/A8TGWc+ZLEAratdsieLyEjhsmRpMjOo"
+    "1Ubjw379bnEOKNTSQ3olMY5Sg+OTyqwTFtVUoyP5ercxUYQGTU9RREAY671tSZ4CrQcsrp"
+    "jgGabGmyqQBBf8TCIlLW8ixK0y5NO10fHIGgV854DNBkS5NNRyqkvxNPH+k9LSil0YuwWq"
+    "1vXK2fQ8PyAsuJjDSTg3U4N/53jyWa6cIf/+kTzyhSXboblMGoVKz+6HD0cvTq+HQUb/zE"
+    "R6r2e4rGERvaxHkc2xMJVjMYzaqAVdefYDmTSIJoxOTUI2/KwzpuaIflTmiHAhc0myzpA2"
+    "wQJ5KD6tydfY4T0amDyqeYuqmD/IW5Ya9nkbrX+9LrgskePn26GnAUNiLZ6Rmg7vO+9Hmd"
+    "mR6t0tJJewtAHROok/Y2TKfOF7ZljKVUvrBkRjdArNqxq4XFTzppb7pYHTJckWnxIgT+8N"
+    "NHmFT6FNN9zi6i0EDOWWEtxLJebEvSm+A6j+ryxPZVbMgwWxIVXUhZqohNT21LE7+IqhRB"
+    "vEQOwQ0Mp8vkSqqStTQcxJ5/S6Z+Di+jEk1tJmv4CKcQiRNkRqeGVckanFSjGlkxV3DCfM"
+    "6B4bL6hlN6Q4DwEKwc5HkQgwm8p2ISO4VcYGB3BR1onvH0lCviPIApsSE9ce9Bh/10N05e"
+    "SRyW8pLc8z+Q6YqSZHZ6b2HOfZf4TiDysTC3rZLuV0UP1Y0UCuWy7eIlFIkTqkgoEXda7V"
+    "2QGKGg52LzrnTCaNFydjuPEO1uj6mNpBJwCeXqpMcABRk+rUPwaTm/pwV67+kLT8qpJQb0"
+    "w5OF3VYZT5YweEzSZphFaSNsLu4kSHsuGOOl8kca0p1jxYt2pZDGvCq4xLzcaGswB9X7RP"
+    "u0TzQ3sGlt1O1ZpPb26M8GcNDLhU2WcqN1u6r8gjglmjw/M6xW5OM2a/X4X1iJiLfI+9Gf"
+    "gBVVpz1imUwBNkBiQD0AV1yTnsA5HVZM6bYInrHPL8GtoPmFnsfPPK43J8BnLuCVCYoqfH"
+    "e33aLiRXJFSTGkAOw270FPBZFyvTzKkbJhahWdTWXrbCpsMslolmmMAqEUbdtFtOTdsOTN"
+    "MtlvIH6lYApK3PsufGVTby0hHvuLYg+XB3elMQosSl3Ed20l74okpWJ/3WB4S+h/NX1ltt"
+    "tu74NwtNZhpiAe1kj5vpU68Qm6bvBbCvpEdKpSoXBTjWrsDGbKz1EB3kUzDE2A8LdcUJ8S"
+    "8oAgmFOR36UCP09PymT/1RxN54Bg65E3YyW2GJoK7QIForW76Ap5PVcWeE9KF27LopTLEN"
+    "98PSYkePWW04tUeenmcrvUyeU8Kk/lPCpkcuaFPugqLbeRl0UpR/NxrepNxxXFm46LtZt0"
+    "sFY5++qa5llp3E0itVyV+3tP+reWYqhLsj2Jbt5ZSbY96tR9qcnWU0r3tSjbJ9pHV/gdwg"
+    "8DkUKfnB1W6vS03RjhsRW1rKHYs7aBvs3QLvOaZRVuz1ghettAlGriBH60CzYeiPPMHYIF"
+    "7Qs6NABDsexLB4BJHrxwPVfKnrlrVf3O7quV/x6sW0Ot/O9a+YdsVskwHAMU9DQ9rrUfeF"
+    "yxIXhc3BGMVqoiyZWZt9MwXbFMIue2tgaUj3Z1rQFaWdxk2vWpl+sqi7s3+vTMl2jf+7cn"
+    "npg8J4ZAzYpyZZQrWHH96TYLX2t1ZKfqiK5QrStU72kwoS5C024RGp0TVF3ZRCuW9aaYWo"
+    "qlhESaLnuyRB5PdLJlNpSr+EJ7OBJqpY2xoT2BzpY0vecXUZWiML55S44+BFdRiaQ2VUC+"
+    "yylQAaPdz3IVMNpm1SqguirgrrdKeqQEtrJRwuaQrC6YxijH8lNUtTvyQ9WK9h4q2sgdb7"
+    "iZmkPq/VSJ/VRt3tDmDW3eePLmjd1kWe7nfO9TkuV9ZAiZtPeRt3Vm86vgOspmNk+ZFMeu"
+    "MJCsNbviPg6r0Kw4RwttWqygidAXwnxcnqhEhqmbc3qt8+BSio6qri2x+8hRmDZgS45SGQ"
+    "pUmXdS1uqcqXE8nRt4JrDXRJxG+TZqlCJg13sdX06REShp3Y+rDAgs/OkKBOVW/mW61foo"
+    "GgxSxSRABP4WfEkd/sKfEtjQwC4w6LcgJb0tCI7Z+nJ6h6HnOww6qXpkO6yVJuCwIk3AYT"
+    "FNwNKwfMFq+glOHViSZyqGKMFxlb3wt9vLcx1I8UQNQroGrsq9LrD+VlW9kozFLyJ1Mv5e"
+    "FTjo2yxqJc3BIlGvt8x0oJ7L1DCX7CA7stYXSIXZOnZb8itXFa+fC8JaiouLYp/SSpxDB0"
+    "3nA4EaHJ4ZVinBRtKmN85uT6Wq2pZZlcs1zyV0ItNbXe0zBVFCO8plBj+pkxCQtirPDX5S"
+    "SAnIJpUEw2FzBdltRb+nd/SE76jyul4pSPeVvXYjYzVWw2unYbt//z83AzOd"
+)
