@@ -9,8 +9,8 @@ from pathlib import Path
 
 import uvloop
 
+from devpush import checkup, safekeeping, terminal
 from devpush import settings as environment
-from devpush import terminal
 from devpush.adapters.docker import DockerContainers
 from devpush.deploy import runners
 from devpush.errors import BadSettings, DeployFailed, Refused, Unavailable, WrongKey
@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 def parser() -> argparse.ArgumentParser:
     root = argparse.ArgumentParser(
         prog="devpush.py",
-        description="/dev/push: push to deploy, on your own server. Settings come from the environment: see README.md",
+        description="/dev/push: push to deploy, on your own server. Settings come from the environment (docs/configure.md)",
     )
     commands = root.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add(commands, "serve", _serve, "run the platform: dashboard, deployments, everything; Ctrl-C stops it")
@@ -66,8 +66,25 @@ def parser() -> argparse.ArgumentParser:
         commands,
         "drain",
         _drain,
-        "ask the running process to finish its deployments, take no new ones, and exit",
+        "ask the process with this PORT to finish its deployments, take no new ones, and exit",
     )
+    _add(commands, "front", _front, "have the process with this PORT serve the dashboard (of two, during an update)")
+    doctor = _add(commands, "doctor", _doctor, "look whether everything is well, and say what to do about what isn't")
+    doctor.add_argument("--json", action="store_true", help="for programs; exit 1 if anything is broken, as without")
+    backup = _add(commands, "backup", _backup, "back up database, uploads, settings and keys, encrypted")
+    backup.add_argument("--snapshot", action="store_true", help="onto this server, for the way back from an update")
+    backup.add_argument("--logs", action="store_true", help="with log lines and metrics")
+    backups = _add(commands, "backups", _backups, "list the backups, and which ones were proved to restore")
+    restore = _add(commands, "restore", _restore, "bring a backup back; the platform must be stopped")
+    restore.add_argument("name", metavar="NAME", nargs="?", default="latest", help="one of the list, or a file's path")
+    for command in (backups, restore):
+        command.add_argument("--from", dest="place", metavar="PLACE", default="", help="a folder or s3://bucket/prefix")
+    restore.add_argument("--to", metavar="FOLDER", help="where its settings are written (default: DATA_DIR/restored)")
+    restore.add_argument("--replace", action="store_true", help="what is here goes, after a snapshot of it")
+    restore.add_argument("--passphrase-from", metavar="FILE", default="", help="not BACKUP_PASSPHRASE; - for stdin")
+    _add(commands, "drill", _drill, "prove that the last backup restores, in a database that is thrown away again")
+    rotate = _add(commands, "rotate-key", _rotate_key, "store every secret under the first key of ENCRYPTION_KEY")
+    rotate.add_argument("--new", action="store_true", help="only print a fresh key, and what to do with it")
     _add(commands, "sign-in-link", _sign_in_link, "print a new one-time link that signs the operator in")
     deploy = _add(commands, "deploy", _deploy, "deploy a Git URL or a local repository and wait until it is live")
     deploy.add_argument("source", metavar="SOURCE", help="Git URL (https://…) or the path of a local repository")
@@ -141,6 +158,35 @@ def _bare_example(runner: runners.Runner, folder: Path) -> None:
 async def _drain(settings: Settings, _: argparse.Namespace) -> int:
     async with open_world(settings, running_services(settings), call.Caller) as world:
         return await terminal.drain(world)
+
+
+async def _front(settings: Settings, _: argparse.Namespace) -> int:
+    async with open_world(settings, running_services(settings), call.Caller) as world:
+        return await terminal.come_to_front(world)
+
+
+async def _doctor(settings: Settings, arguments: argparse.Namespace) -> int:
+    return await checkup.examine(settings, as_json=arguments.json)
+
+
+async def _backup(settings: Settings, arguments: argparse.Namespace) -> None:
+    await safekeeping.make(settings, snapshot=arguments.snapshot, logs=arguments.logs)
+
+
+async def _backups(settings: Settings, arguments: argparse.Namespace) -> None:
+    await safekeeping.show(settings, arguments.place)
+
+
+async def _restore(settings: Settings, arguments: argparse.Namespace) -> None:
+    await safekeeping.bring_back(settings, arguments)
+
+
+async def _drill(settings: Settings, _: argparse.Namespace) -> None:
+    await safekeeping.drill(settings)
+
+
+async def _rotate_key(settings: Settings, arguments: argparse.Namespace) -> None:
+    await safekeeping.rotate_key(settings, new=arguments.new)
 
 
 async def _sign_in_link(settings: Settings, _: argparse.Namespace) -> None:

@@ -27,7 +27,7 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Self
+from typing import IO, Any, Self
 from urllib.parse import quote
 
 from devpush.errors import BadSettings
@@ -63,6 +63,8 @@ class Endpoints:
 
     postgres_dsn: str | None = field(default=None, repr=False)
     redis_url: str | None = field(default=None, repr=False)
+    postgres_admin_dsn: str | None = field(default=None, repr=False)
+    """As the superuser, who may make databases."""
     traefik_config_dir: Path | None = None
     traefik_url: str | None = None
     traefik_api: str | None = None
@@ -73,6 +75,7 @@ class Endpoints:
         folder, access_log = found.get("traefik_config_dir"), found.get("traefik_access_log")
         return cls(
             postgres_dsn=found.get("postgres_dsn"),
+            postgres_admin_dsn=found.get("postgres_admin_dsn"),
             redis_url=found.get("redis_url"),
             traefik_config_dir=Path(folder) if folder else None,
             traefik_url=found.get("traefik_url"),
@@ -95,6 +98,15 @@ def endpoints(data_dir: Path) -> Endpoints | None:
         return None
 
 
+@dataclass(frozen=True)
+class Https:
+    """What Traefik needs for https: its port, and who issues certificates to whom."""
+
+    port: int
+    directory: str
+    email: str
+
+
 class Local:
     """The embedded services of one DATA_DIR: ready inside the `async with`, stopped after it."""
 
@@ -107,6 +119,7 @@ class Local:
         traefik: bool,
         http_port: int,
         bind: str,
+        https: Https | None = None,
     ) -> None:
         self.home = _Home(data_dir)
         self.recipes: list[Callable[[], _Child]] = []
@@ -115,7 +128,7 @@ class Local:
         if redis:
             self.recipes.append(lambda: _valkey(self.home))
         if traefik:
-            self.recipes.append(lambda: _traefik(self.home, f"{_bracketed(bind)}:{http_port}"))
+            self.recipes.append(lambda: _traefik(self.home, f"{_bracketed(bind)}:{http_port}", https))
         self.children: list[_Child] = []
         self.lock: IO[str] | None = None
 
@@ -366,7 +379,10 @@ def _postgres(home: _Home) -> _Child:
             *(word for key, value in options.items() for word in ("-c", f"{key}={value}")),
         ],
         home=home,
-        gives={"postgres_dsn": f"postgresql://{ROLE}@/{DATABASE}?host={quote(str(sockets), safe='/')}"},
+        gives={
+            "postgres_dsn": f"postgresql://{ROLE}@/{DATABASE}?host={quote(str(sockets), safe='/')}",
+            "postgres_admin_dsn": f"postgresql://postgres@/postgres?host={quote(str(sockets), safe='/')}",
+        },
         answers=lambda pid: asyncio.to_thread(_postgres_answers, data, pid),
         owner=owner,
         stop_signal=signal.SIGINT,  # "fast shutdown": it ends connections and writes a checkpoint
@@ -552,17 +568,24 @@ def _valkey(home: _Home) -> _Child:
 # Traefik
 
 
-def _traefik(home: _Home, address: str) -> _Child:
+def _traefik(home: _Home, address: str, https: Https | None) -> _Child:
     folder = home.folder("traefik")
     for path in (folder, folder / "dynamic", folder / "staging"):
         path.mkdir(mode=0o700, exist_ok=True)
     host, _, web_port = address.rpartition(":")
     if not _is_free(host.strip("[]"), int(web_port)):
         raise BadSettings(f"Port {web_port} on {host} is in use. Please stop what uses it, or set another HTTP_PORT.")
+    if https and not _is_free(host.strip("[]"), https.port):
+        raise BadSettings(
+            f"Port {https.port} on {host} is in use. Please stop what uses it, or set another TRAEFIK_SECURE_URL."
+        )
     port = home.port("traefik")
     access_log = folder / "access.log"
     _begin_anew(access_log)
-    _write(folder / "static.yml", json.dumps(_traefik_static(folder / "dynamic", access_log, address, port), indent=2))
+    static = _traefik_static(folder / "dynamic", access_log, address, port)
+    if https:
+        _add_https(static, folder, f"{host}:{https.port}", https)
+    _write(folder / "static.yml", json.dumps(static, indent=2))
     home.fresh_log("traefik")
     reached = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(host, host)
     return _Child(
@@ -579,7 +602,7 @@ def _traefik(home: _Home, address: str) -> _Child:
     )
 
 
-def _traefik_static(dynamic: Path, access_log: Path, address: str, api_port: int) -> dict[str, object]:
+def _traefik_static(dynamic: Path, access_log: Path, address: str, api_port: int) -> dict[str, Any]:
     """Traefik's own configuration. JSON is YAML, so nothing needs quoting."""
     web = {
         "address": address,
@@ -617,6 +640,22 @@ def _traefik_static(dynamic: Path, access_log: Path, address: str, api_port: int
             "providersThrottleDuration": "100ms",  # its default of 2 s would be felt in every deployment
             "file": {"directory": str(dynamic), "watch": True},
         },
+    }
+
+
+def _add_https(static: dict[str, Any], folder: Path, address: str, https: Https) -> None:
+    entry_points = static["entryPoints"]
+    entry_points["websecure"] = {**entry_points["web"], "address": address, "asDefault": False}
+    whose = hashlib.sha256(https.directory.encode()).hexdigest()[:8]  # one issuer's are not taken for another's
+    static["certificatesResolvers"] = {
+        "letsencrypt": {
+            "acme": {
+                "email": https.email,
+                "caServer": https.directory,
+                "storage": str(folder / f"acme-{whose}.json"),
+                "httpChallenge": {"entryPoint": "web"},
+            }
+        }
     }
 
 

@@ -17,6 +17,8 @@ APP_PORT = 8000
 """Where every app listens inside its container."""
 PROBE = "devpush-probe"
 """How we call ourselves when we look whether an app answers: those requests are nobody's."""
+MARK_HEADER = "X-Devpush-Deployment"
+"""Whose answer it is: Traefik marks those of apps with their deployment, and /health is marked with our process."""
 REDIRECT_HEADER = "X-Devpush-Redirect"
 """By it the dashboard's process hears from Traefik where a redirected host leads: "308 https://www.example.com"."""
 
@@ -99,6 +101,23 @@ class Usage:
 
 
 @dataclass(frozen=True)
+class About:
+    """What a Docker Engine says of itself."""
+
+    version: str
+    api: str
+    """The newest version of its API, like 1.41."""
+    cgroups: int
+    """1 or 2: of the kernel's ways to limit processes."""
+    live_restore: bool
+    """Containers go on while the engine itself is restarted."""
+    root: str
+    """Where it keeps everything, on its machine."""
+    warnings: Sequence[str] = ()
+    """What it can't do there, in its own words."""
+
+
+@dataclass(frozen=True)
 class ContainerEvent:
     """Something happened to a container or network of this installation: start, die, oom, destroy, …"""
 
@@ -122,6 +141,11 @@ class Containers(Protocol):
 
     async def ping(self) -> None:
         """Raises Unavailable unless the engine answers."""
+
+    async def about(self) -> About: ...
+
+    async def space(self) -> int:
+        """Bytes that all its images take, whoever's they are. It looks at each of them: that takes its time."""
 
     # images
 
@@ -265,7 +289,9 @@ class Route:
     upstream: str
     """http://address:port of the running container."""
     certificate: bool = False
-    """A custom domain behind https: Traefik gets a certificate for this very host."""
+    """Visitors come by https as well: Traefik gets a certificate that is good for this host."""
+    secured: bool = False
+    """That certificate is there: whoever comes by http is sent to https, and told to come that way from now on."""
 
 
 @dataclass(frozen=True)
@@ -278,6 +304,8 @@ class Redirect:
     status: int
     """301, 302, 307 or 308."""
     certificate: bool = False
+    secured: bool = False
+    """Its certificate is there: whoever comes by https is told to come that way from now on."""
 
 
 @dataclass(frozen=True)
@@ -421,6 +449,9 @@ class Git(Protocol):
     async def heads(self, repository: Repository) -> Mapping[str, str]:
         """branch → sha, asked of the server without fetching. The default branch comes first."""
 
+    async def tags(self, repository: Repository) -> Sequence[str]:
+        """The names of the server's tags, asked without fetching."""
+
     async def fetch(self, repository: Repository, ref: str) -> Commit:
         """Bring a branch's newest commit, or a commit by its sha, into the mirror."""
 
@@ -514,6 +545,19 @@ class Page(Generic[T]):
     """There is another one."""
 
 
+@dataclass(frozen=True)
+class Hook:
+    """How GitHub tells our App what happens."""
+
+    url: str
+    """"": it tells nothing."""
+    events: Sequence[str]
+    permissions: Mapping[str, str]
+    """{"contents": "read"}: what the App may do wherever it is installed."""
+    answers: Sequence[tuple[datetime, int]]
+    """(when, the status it got from us; 0: none) of its last deliveries, newest first."""
+
+
 class TokenRefused(Exception):
     """GitHub doesn't accept this token any more: it was taken back, or has expired."""
 
@@ -546,6 +590,9 @@ class GitHub(Protocol):
 
     async def convert_manifest(self, code: str) -> App:
         """The App that GitHub made of our manifest."""
+
+    async def hook(self, app: App) -> Hook:
+        """What GitHub knows of the App, and what became of its webhooks."""
 
     async def installation(self, app: App, id: int) -> GitHubAccount: ...
 
@@ -780,8 +827,109 @@ class Mail:
 
 
 class Mailer(Protocol):
+    async def check(self) -> None:
+        """Whether mail of ours would be taken, without sending any. Raises Unavailable with a sentence."""
+
     async def send(self, mail: Mail) -> None:
         """Hand it to the mail server. Raises Unavailable with a sentence."""
+
+
+# The machine itself ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Disk:
+    """The filesystem that a folder is on."""
+
+    id: int
+    """Equal for all folders on it."""
+    size: int
+    """Bytes; and those that are free for us."""
+    free: int
+    files: int
+    """How many it can hold (0: as many as fit), and how many more."""
+    free_files: int
+
+
+@dataclass(frozen=True)
+class WebAnswer:
+    """What a web server answered."""
+
+    status: int
+    text: str
+    """Its beginning."""
+    date: datetime | None
+    """The server's own time."""
+
+
+class Machine(Protocol):
+    """The machine we run on, and what can be seen from it."""
+
+    async def disk(self, folder: Path) -> Disk | None:
+        """None if there is no such folder, or it isn't ours to see."""
+
+    async def program(self, name: str) -> str:
+        """What `name --version` says; "" if there is no such program."""
+
+    async def listens(self, address: str, port: int) -> bool:
+        """Whether something takes connections there."""
+
+    async def get(self, url: str, *, host: str = "") -> WebAnswer:
+        """GET, for this host if it isn't the address's own; redirects are not followed. Raises Unavailable."""
+
+
+# Backups -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A file at a place."""
+
+    name: str
+    size: int
+    at: datetime
+
+
+class Vault(Protocol):
+    """Where backups lie. A place is a folder (an absolute path), or s3://bucket/prefix.
+    Raises Unavailable with a sentence that says what to do."""
+
+    async def put(self, place: str, name: str, file: Path) -> None:
+        """Whole or not at all."""
+
+    async def get(self, place: str, name: str, to: Path) -> None: ...
+
+    async def list(self, place: str) -> Sequence[Stored]:
+        """By name; a place that isn't there yet is an empty one."""
+
+    async def remove(self, place: str, name: str) -> None:
+        """Idempotent."""
+
+
+class Dumps(Protocol):
+    """A whole database as a file of SQL, and back. Raises Unavailable with PostgreSQL's own words."""
+
+    @property
+    def dsn(self) -> str: ...
+
+    async def dump(self, to: Path, *, without: Collection[str] = ()) -> Mapping[str, int]:
+        """Write it as it is at one moment, compressed; how many rows each table had then. Of the tables `without`
+        (and their partitions) the rows are left out."""
+
+    async def load(self, file: Path, *, replace: bool = False) -> None:
+        """Read it in, all or nothing. `replace`: what is there goes, in the same transaction."""
+
+    async def tables(self) -> Mapping[str, int]:
+        """How many rows each table has; nothing at all in an empty database."""
+
+    async def value(self, sql: str) -> object:
+        """The first value that a question finds, or None."""
+
+    async def visitors(self) -> int:
+        """How many others are connected to this database."""
+
+    def scratch(self) -> "AbstractAsyncContextManager[Dumps]":
+        """An empty database beside this one, gone at the end."""
 
 
 # All of it, together ------------------------------------------------------------------------------------------------
@@ -818,6 +966,9 @@ class World:
     live: Live
     leases: Leases
     mailer: Mailer
+    machine: Machine
+    vault: Vault
+    dumps: Dumps
     github: GitHub
     openid: OpenId
     probe: Probe

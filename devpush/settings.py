@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_network
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from cryptography.fernet import Fernet
@@ -17,6 +18,10 @@ from devpush.errors import BadSettings
 
 ROOT = Path(__file__).resolve().parent.parent
 MIN_SECRET = 32
+LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
+STAGING = "https://acme-staging-v02.api.letsencrypt.org/directory"
+OF_ONE_DEPLOYMENT = "-id-[0-9a-f]{7,32}(-[0-9a-f]{4})?$"
+"""How the label of such a hostname ends; PostgreSQL reads the pattern likewise."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +32,13 @@ class Settings:
     app_description: str = "Push to deploy, on your own server"
     url_scheme: str = "http"
     le_email: str = ""
+    le_staging: bool = False
+    """Certificates come from Let's Encrypt's staging, which no browser trusts: to try things without its limits."""
+    acme_directory: str = LETS_ENCRYPT
+    """Who issues certificates, for a Traefik of our own."""
+    dns_provider: str = ""
+    """lego's name of who serves DEPLOY_DOMAIN's zone: Traefik proves by DNS that it is ours, and gets one certificate
+    for all names under it. Its credentials are for Traefik alone (dns.env)."""
     hostname: str = "localhost"
     deploy_domain: str = "localhost"
     server_ip: str = "127.0.0.1"
@@ -87,10 +99,24 @@ class Settings:
     env: str = "development"
     access_email_denied_message: str = "This e-mail address may not sign in here."
     access_email_denied_webhook_url: str = ""
+    backup_place: str = ""
+    """A folder, or s3://bucket/prefix."""
+    backup_passphrase: str = field(default="", repr=False)
+    """What every backup is encrypted with; without one none is made."""
+    backup_every: int = 24
+    """Hours; 0: none by themselves."""
+    backup_keep: int = 7
+    s3_endpoint: str = ""
+    """Where BACKUP_PLACE's bucket is, if not at Amazon's."""
+    s3_region: str = "us-east-1"
+    s3_access_key_id: str = ""
+    s3_secret_access_key: str = field(default="", repr=False)
     metrics_token: str = field(default="", repr=False)
     """What Prometheus shows at /metrics; without one there is no such page."""
     allow_private_addresses: tuple[str, ...] = ()
     """Networks (CIDR) that repositories may be fetched from although they are private: of one's own Git server."""
+    source_url: str = ""
+    """Where /dev/push itself comes from (Git): the operator is told of newer versions. Empty: nobody looks."""
     runner_ca_bundle: Path | None = None
     base_image: str = ""
     """Build every runner image on this image instead of the official ones (closed networks)."""
@@ -123,9 +149,21 @@ class Settings:
 
     def app_url(self, hostname: str) -> str:
         """Where people reach an app's hostname, without a final slash."""
-        standard = {"http": 80, "https": 443}[self.url_scheme]
+        scheme, standard = ("https", 443) if self.certified(hostname) else ("http", 80)
         outside = standard if self.production else self.http_port
-        return f"{self.url_scheme}://{hostname}" + ("" if outside == standard else f":{outside}")
+        return f"{scheme}://{hostname}" + ("" if outside == standard else f":{outside}")
+
+    def certified(self, hostname: str) -> bool:
+        """Whether an app's hostname is to have a certificate. The one of a single deployment has one only where one is
+        good for all: Let's Encrypt issues 50 a week, which are for names that last."""
+        label, _, below = hostname.partition(".")
+        passing = below == self.deploy_domain and re.search(OF_ONE_DEPLOYMENT, label)
+        return self.url_scheme == "https" and (bool(self.dns_provider) or not passing)
+
+    @property
+    def wildcard(self) -> str:
+        """The name that is good for all hostnames of apps; "" where each has a certificate of its own."""
+        return f"*.{self.deploy_domain}" if self.url_scheme == "https" and self.dns_provider else ""
 
 
 def read(environ: Mapping[str, str] | None = None) -> Settings:
@@ -160,11 +198,15 @@ class _Reader:
         secret_key, encryption_keys = self._secrets(env, data_dir)
         self._together(*GITHUB_APP)
         self._together("GOOGLE_CLIENT_ID", "GOOGLE_CLIENT_SECRET")
+        self._together("S3_ACCESS_KEY_ID", "S3_SECRET_ACCESS_KEY")
         return Settings(
             app_name=self.text("APP_NAME", "/dev/push"),
             app_description=self.text("APP_DESCRIPTION", Settings.app_description),
             url_scheme=self.choice("URL_SCHEME", "https" if env == "production" else "http", {"http", "https"}),
             le_email=self.email("LE_EMAIL"),
+            le_staging=self.flag("LE_STAGING"),
+            acme_directory=self.url("ACME_DIRECTORY", STAGING if self.flag("LE_STAGING") else LETS_ENCRYPT),
+            dns_provider=self._dns_provider(),
             hostname=self.host("APP_HOSTNAME", self.host("HOSTNAME", "localhost", machine_name_ok=True)),
             deploy_domain=self.host("DEPLOY_DOMAIN", "localhost"),
             server_ip=self.text("SERVER_IP") or self.text("SERVER_UP", "127.0.0.1"),
@@ -217,8 +259,17 @@ class _Reader:
             env=env,
             access_email_denied_message=self.text("ACCESS_EMAIL_DENIED_MESSAGE", Settings.access_email_denied_message),
             access_email_denied_webhook_url=self.url("ACCESS_EMAIL_DENIED_WEBHOOK_URL", ""),
+            backup_place=self.place("BACKUP_PLACE", data_dir / "backups"),
+            backup_passphrase=self.text("BACKUP_PASSPHRASE"),
+            backup_every=self.number("BACKUP_EVERY", 24, 0, 720),
+            backup_keep=self.number("BACKUP_KEEP", 7, 1, 1000),
+            s3_endpoint=self.url("S3_ENDPOINT", ""),
+            s3_region=self.text("S3_REGION", "us-east-1"),
+            s3_access_key_id=self.text("S3_ACCESS_KEY_ID"),
+            s3_secret_access_key=self.text("S3_SECRET_ACCESS_KEY"),
             metrics_token=self.text("METRICS_TOKEN"),
             allow_private_addresses=self.networks("ALLOW_PRIVATE_ADDRESSES"),
+            source_url=self.url("SOURCE_URL", ""),
             runner_ca_bundle=self.file("RUNNER_CA_BUNDLE"),
             base_image=self.text("BASE_IMAGE"),
             image_registries=self.registries("IMAGE_REGISTRIES", Settings.image_registries),
@@ -249,6 +300,13 @@ class _Reader:
         value = self.text(name)
         if value and not re.fullmatch(r"[0-9]{1,18}", value):
             self.complaints.append(f"{name} must be a number, not {value!r}.")
+            return ""
+        return value
+
+    def word(self, name: str) -> str:
+        value = self.text(name).lower()
+        if value and not re.fullmatch(r"[a-z0-9-]{1,40}", value):
+            self.complaints.append(f"{name} must be a name like cloudflare or route53, not {value!r}.")
             return ""
         return value
 
@@ -323,11 +381,30 @@ class _Reader:
             return Path.cwd() / value
         return Path(value) if value else None
 
+    def place(self, name: str, default: Path) -> str:
+        """A folder, or a bucket that we have a key for."""
+        value = self.text(name).rstrip("/")
+        if not value.startswith("s3:"):
+            return str(self.path(name) or default)
+        if not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9_-][A-Za-z0-9._-]*)*", value):
+            self.complaints.append(f"{name} must be a folder, or s3://bucket/prefix, not {value!r}.")
+        elif not self.text("S3_ACCESS_KEY_ID"):
+            self.complaints.append(f"{name} is a bucket: S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY must be set.")
+        return value
+
     def file(self, name: str) -> Path | None:
         value = self.path(name)
         if value and not value.is_file():
             self.complaints.append(f"{name} names {value}, which is not a file.")
         return value
+
+    def _dns_provider(self) -> str:
+        name = self.word("DNS_PROVIDER")
+        if name and not self.text("TRAEFIK_CONFIG_DIR"):
+            self.complaints.append(
+                "DNS_PROVIDER is for a Traefik that is not our own: please set TRAEFIK_CONFIG_DIR too."
+            )
+        return name
 
     def _together(self, *names: str) -> None:
         """One of them alone is of no use."""
@@ -402,7 +479,44 @@ SECRETS = (
     "GITHUB_APP_CLIENT_SECRET",
     "GOOGLE_CLIENT_SECRET",
     "METRICS_TOKEN",
+    "BACKUP_PASSPHRASE",
+    "S3_SECRET_ACCESS_KEY",
 )
+OF_THIS_SERVER = (
+    *("HOSTNAME", "SERVER_IP", "SERVER_UP", "BIND", "PORT", "HTTP_PORT", "DATA_DIR", "UPLOAD_DIR", "DOCKER_HOST"),
+    *("POSTGRES_HOST", "POSTGRES_PORT", "POSTGRES_DB", "POSTGRES_USER", "POSTGRES_PASSWORD", "REDIS_URL", "LOKI_URL"),
+    *("TRAEFIK_CONFIG_DIR", "TRAEFIK_URL", "TRAEFIK_SECURE_URL", "TRAEFIK_ACCESS_LOG", "RUNNER_CA_BUNDLE"),
+)
+"""What another server has another value for: a backup doesn't bring these back."""
+
+
+def given(settings: Settings, environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """What a backup keeps: the settings that the environment gives, by name, and the two keys wherever they come
+    from."""
+    noting = _Noting(os.environ if environ is None else environ)
+    _Reader(noting).settings()
+    found = {name: noting[name] for name in sorted(noting.asked) if noting.get(name) and name not in OF_THIS_SERVER}
+    return found | {"SECRET_KEY": settings.secret_key, "ENCRYPTION_KEY": ",".join(settings.encryption_keys)}
+
+
+class _Noting(dict[str, str]):
+    """Remembers which names were asked for."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        super().__init__(environ)
+        self.asked: set[str] = set()
+
+    def get(self, name: str, default: Any = None) -> Any:
+        self.asked.add(name)
+        return super().get(name, default)
+
+
+def keep_keys(data_dir: Path, secret_key: str, encryption_key: str) -> None:
+    """Put the two keys where a server without them in its environment looks for them."""
+    folder = data_dir / "keys"
+    for name, value in (("secret_key", secret_key), ("encryption_key", encryption_key)):
+        (folder / name).unlink(missing_ok=True)
+        _kept(folder / name, value)
 
 
 def _kept(path: Path, fresh: str) -> str:

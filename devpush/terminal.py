@@ -10,7 +10,7 @@ from typing import Any
 
 from tortoise.expressions import Q
 
-from devpush.deploy import create, detect, push, runners, traffic
+from devpush.deploy import create, detect, front, push, runners, traffic
 from devpush.deploy.create import Draft
 from devpush.errors import Refused, Unavailable
 from devpush.jobs.call import TOPIC
@@ -19,9 +19,13 @@ from devpush.models.database import AWAY
 from devpush.models.names import slugify
 from devpush.models.project import PRODUCTION
 from devpush.ports import Happening, Repository, World
+from devpush.serve import what_it_says
 
 SEEN_TIMEOUT = 20
 ANSWER_WITHIN = 5
+SILENT_AT_MOST = 30
+ENDS_WITHIN = 60
+"""Seconds that a drain takes when its deployments have ended: requests are waited for."""
 
 
 async def deploy(world: World, arguments: argparse.Namespace) -> int:
@@ -191,25 +195,42 @@ async def _outcome(world: World, deployment: Deployment) -> int:
 
 
 async def drain(world: World) -> int:
-    """Ask the running process to drain and print how it goes; 0 once it is done."""
+    """Ask the process with our PORT to drain and print how it goes; 0 once it is done."""
+    port = world.settings.port
     async with world.live.subscribe(["drain"]) as happenings:
-        await world.live.publish([Happening(TOPIC, "drain")])
-        patience = asyncio.get_running_loop().time() + world.settings.job_completion_wait + 30
-        wait: float = ANSWER_WITHIN
-        while asyncio.get_running_loop().time() < patience:
+        await world.live.publish([Happening(TOPIC, "drain", {"port": port})])
+        loop = asyncio.get_running_loop()
+        patience = loop.time() + world.settings.job_completion_wait + ENDS_WITHIN
+        silence = loop.time() + ANSWER_WITHIN
+        while loop.time() < patience:
             try:
-                async with asyncio.timeout(wait):
+                async with asyncio.timeout_at(silence):
                     happening = await anext(happenings)
             except TimeoutError:
-                print("No running process answered. Is the platform running?", file=sys.stderr)
+                print(f"No running process answered at port {port}. Is the platform running?", file=sys.stderr)
                 return 1
-            if happening is None or happening.kind == "gap":
-                continue
-            wait = 30
-            left = happening.payload["left"]
+            if happening is None or happening.kind == "gap" or happening.payload.get("port", port) != port:
+                continue  # before version 0.4 a process didn't say which one it is
+            silence = loop.time() + SILENT_AT_MOST
+            left, requests = happening.payload["left"], happening.payload.get("requests", 0)
             if happening.kind == "done":
                 print(f"Drained; {left} handed over to the next process." if left else "Drained: nothing was left.")
                 return 0
-            print(f"Draining: {left} still running …", flush=True)
+            print(f"Draining: {left} still running, {_counted(requests)} open …", flush=True)
     print("The process did not finish in time.", file=sys.stderr)
     return 1
+
+
+def _counted(requests: object) -> str:
+    return "1 request" if requests == 1 else f"{requests} requests"
+
+
+async def come_to_front(world: World) -> int:
+    """Have the process with our PORT serve the dashboard."""
+    here = front.here(world.settings)
+    said = await what_it_says(here, "/ready")
+    if said.state == "draining":
+        raise Refused(f"The process at {here} is draining: it can't serve the dashboard any more.")
+    await front.take(world, (await what_it_says(here, "/health")).mark)
+    print(f"The dashboard is served by the process at {here}.")
+    return 0

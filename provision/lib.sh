@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What quickstart.sh, test.sh and base-image.sh share: talking, installing, the engine, the venv, the runner images.
+# What the scripts of this folder share: talking, installing, the engine, the venv, the runner images.
 
 set -euo pipefail
 
@@ -150,13 +150,23 @@ ensure_firewall() {
     say "  · iptables is not installed: apps can reach the metadata address and this machine's open ports."
     return 0
   fi
-  # Docker runs what is in DOCKER-USER before its own rules, and leaves it alone.
-  rule DOCKER-USER -s "$APPS" -d 169.254.0.0/16 -j REJECT
-  rule INPUT -s "$APPS" -p tcp -m conntrack --ctstate NEW -m multiport ! --dports 80,443 -j REJECT
-  rule INPUT -s "$APPS" -p udp -m conntrack --ctstate NEW -j REJECT
+  local rule
+  while read -r -a rule; do
+    iptables_has "${rule[@]}" || in_iptables -I "${rule[@]}"
+  done < <(firewall_rules)
 }
 
-rule() { as_root env PATH="$PATH:/usr/sbin" iptables -C "$@" 2>/dev/null || as_root env PATH="$PATH:/usr/sbin" iptables -I "$@"; }
+# Docker runs what is in DOCKER-USER before its own rules, and leaves it alone.
+firewall_rules() {
+  echo "DOCKER-USER -s $APPS -d 169.254.0.0/16 -j REJECT"
+  echo "INPUT -s $APPS -p tcp -m conntrack --ctstate NEW -m multiport ! --dports 80,443 -j REJECT"
+  echo "INPUT -s $APPS -p udp -m conntrack --ctstate NEW -j REJECT"
+}
+
+iptables_has() { in_iptables -C "$@" 2>/dev/null; }
+
+# Whoever else changes rules just now is waited for.
+in_iptables() { as_root env PATH="$PATH:/usr/sbin" iptables --wait "$@"; }
 
 # The virtual environment
 

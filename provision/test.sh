@@ -3,15 +3,15 @@
 #   bash provision/test.sh               everything
 #   bash provision/test.sh quick         lint, and the tests that need neither the Docker Engine nor a browser
 #   bash provision/test.sh lint          format, rules, types, who imports whom, shell scripts
-#   bash provision/test.sh unit          tests/unit; likewise: integration, abuse, life, browser
-# shellcheck source=provision/lib.sh
-. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+#   bash provision/test.sh unit          tests/unit; likewise: integration, abuse, life, browser, production, provision
+# shellcheck source=provision/stack.sh
+. "$(dirname "${BASH_SOURCE[0]}")/stack.sh"
 
 main() {
   local part="${1:-all}"
   [ $# -eq 0 ] || shift
   case "$part" in
-    all | quick | lint | unit | integration | abuse | life | browser) ;;
+    all | quick | lint | unit | integration | abuse | life | browser | production | provision) ;;
     -h | --help | help) usage && exit ;;
     *) fail "$(usage)" ;;
   esac
@@ -26,7 +26,9 @@ main() {
       lint
       prepare_engine
       prepare_browser
+      prepare_production
       ensure_emulate
+      ensure_pebble
       both "$@"
       ;;
     quick)
@@ -43,6 +45,7 @@ main() {
     integration | abuse | life)
       prepare_engine
       ensure_emulate
+      [ "$part" != integration ] || ensure_pebble
       tests "tests/$part" -- "$@"
       ;;
     browser)
@@ -50,6 +53,11 @@ main() {
       prepare_browser
       ensure_emulate
       tests tests/browser -- "$@"
+      ;;
+    production | provision)
+      prepare_engine
+      prepare_production
+      tests "tests/$part" -- "$@"
       ;;
   esac
 }
@@ -64,7 +72,8 @@ lint() {
   check "mypy devpush.py" "$VENV/bin/mypy" devpush.py || failed=1
   check "import-linter" who_imports_whom || failed=1
   if command -v shellcheck >/dev/null; then
-    check "shellcheck" shellcheck -x provision/*.sh .ci/run runners/static/serve-static runners/php/serve-php runners/go/go || failed=1
+    check "shellcheck" shellcheck -x provision/*.sh provision/*/*.sh provision/devpush provision/image/healthy .ci/run \
+      runners/static/serve-static runners/php/serve-php runners/go/go tests/production/images/*/*.sh || failed=1
   else
     say "  · shellcheck is not installed: shell scripts not checked (provision/test.sh lint installs it)"
   fi
@@ -112,11 +121,12 @@ tests() {
 both() {
   local log="$LOGS/second-run.log" second first=0
   # A shell's background jobs ignore Ctrl-C; this one shall clear up after itself when it is told to stop.
-  env --default-signal=INT "$PYTHON" -m pytest "${SLOWEST[@]}" tests/life tests/browser "$@" >"$log" 2>&1 </dev/null &
+  env --default-signal=INT "$PYTHON" -m pytest "${SLOWEST[@]}" tests/life tests/browser tests/production tests/provision \
+    "$@" >"$log" 2>&1 </dev/null &
   second=$!
   trap 'kill -INT "$second"; wait "$second"; exit 130' INT TERM
   tests tests/unit tests/integration tests/abuse -- "$@" || first=$?
-  step "tests/life and tests/browser" ended "$second" || true
+  step "tests/life, browser, production and provision" ended "$second" || true
   trap - INT TERM
   cat "$log"
   wait "$second" && return "$first"
@@ -136,5 +146,16 @@ prepare_engine() {
 prepare_browser() {
   command -v chromium >/dev/null || command -v chromium-browser >/dev/null || install_packages chromium fonts-liberation
 }
+
+# The whole stack in containers: Compose, and images of what it runs where no registry has them.
+prepare_production() {
+  ensure_compose
+  step "Making images of PostgreSQL, Valkey, Traefik, HAProxy and Loki that are not there" make_stand_ins
+}
+
+make_stand_ins() { cd "$ROOT" && "$PYTHON" -m tests.production.standins; }
+
+# An ACME server, as Let's Encrypt is one.
+ensure_pebble() { need pebble pebble; }
 
 main "$@"

@@ -77,9 +77,10 @@ def running(redirects: Sequence[str] = ()) -> Iterator[Emulate]:
     found = Emulate(github, google, resend, _app())
     seed = own / "seed.json"
     seed.write_text(json.dumps(_seed(found, ports, redirects)))
+    program = installed() / "emulate" / "dist" / "index.js"
     with (own / "log").open("wb") as log:
         process = subprocess.Popen(
-            [NODE, installed() / "dist" / "index.js", "start", "--service", "github,google,resend", "--seed", seed],
+            [NODE, program, "start", "--service", "github,google,resend", "--seed", seed],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -95,26 +96,26 @@ def running(redirects: Sequence[str] = ()) -> Iterator[Emulate]:
         shutil.rmtree(own, ignore_errors=True)
 
 
-def installed() -> Path:
-    """Its folder; installed exactly as the lock file says, outside the checkout, if it isn't there."""
-    if not folder().is_dir():
-        _install(folder())
-    return folder() / "node_modules" / "emulate"
+def installed(package: Path = PACKAGE) -> Path:
+    """The modules of a package; installed exactly as its lock file says, outside the checkout, if they aren't there."""
+    if not folder(package).is_dir():
+        _install(package, folder(package))
+    return folder(package) / "node_modules"
 
 
-def folder() -> Path:
+def folder(package: Path = PACKAGE) -> Path:
     """Another lock file is another folder."""
-    lock = (PACKAGE / "package-lock.json").read_bytes()
+    lock = (package / "package-lock.json").read_bytes()
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())
-    return cache / "devpush" / f"emulate-{hashlib.sha256(lock).hexdigest()[:16]}"
+    return cache / "devpush" / f"{package.name}-{hashlib.sha256(lock).hexdigest()[:16]}"
 
 
-def _install(to: Path) -> None:
+def _install(package: Path, to: Path) -> None:
     """Into a folder beside, then in one step: whoever finds the folder finds all of it."""
     to.parent.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(prefix="emulate-", dir=to.parent))
+    staging = Path(tempfile.mkdtemp(prefix=f"{package.name}-", dir=to.parent))
     for name in ("package.json", "package-lock.json"):
-        shutil.copy(PACKAGE / name, staging)
+        shutil.copy(package / name, staging)
     trusted = os.environ.get("RUNNER_CA_BUNDLE") or os.environ.get("SSL_CERT_FILE")
     done = subprocess.run(
         [NODE, NPM, "ci", "--ignore-scripts", "--no-audit", "--no-fund"],
@@ -126,7 +127,7 @@ def _install(to: Path) -> None:
     )
     if done.returncode:
         shutil.rmtree(staging)
-        raise SystemExit(f"npm couldn't install emulate:\n{done.stdout}{done.stderr}")
+        raise SystemExit(f"npm couldn't install {package.name}:\n{done.stdout}{done.stderr}")
     try:
         staging.rename(to)
     except OSError:  # somebody else was first

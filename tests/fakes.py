@@ -53,6 +53,9 @@ class FakeWorld(ports.World):
     live: "FakeLive"
     leases: "FakeLeases"
     mailer: "FakeMailer"
+    machine: "FakeMachine"
+    vault: "FakeVault"
+    dumps: "FakeDumps"
     github: "FakeGitHub"
     openid: "FakeOpenId"
     probe: "FakeProbe"
@@ -75,6 +78,9 @@ def fake_world(settings: Settings, installation: str = "0a1b2c3d") -> FakeWorld:
         live=FakeLive(),
         leases=FakeLeases(),
         mailer=FakeMailer(),
+        machine=FakeMachine(),
+        vault=FakeVault(),
+        dumps=FakeDumps(),
         github=FakeGitHub(),
         openid=FakeOpenId(),
         probe=FakeProbe(containers),
@@ -197,6 +203,7 @@ class FakeContainers(Away):
         self.known_networks: dict[str, tuple[str, Mapping[str, str]]] = {}
         self.known_volumes: dict[str, Mapping[str, str]] = {}
         self.foreign_subnets: list[str] = []
+        self.engine = ports.About("29.1.0", "1.52", 2, live_restore=True, root="/var/lib/docker")
         self.pullable: set[str] = set()
         self.environments: list[Mapping[str, str]] = []
         """Of each command that ran, in order."""
@@ -241,6 +248,14 @@ class FakeContainers(Away):
 
     async def ping(self) -> None:
         self._call("ping")
+
+    async def about(self) -> ports.About:
+        self._call("about")
+        return self.engine
+
+    async def space(self) -> int:
+        self._call("space")
+        return sum(1_000_000 for _ in self.known_images)
 
     async def image(self, name: str) -> str | None:
         self._call("image", name)
@@ -505,6 +520,8 @@ class FakeProxy(Away):
     def __init__(self) -> None:
         self.tables: dict[str, RouteTable] = {}
         self.platform: tuple[str, str | None] | None = None
+        self.marks: dict[str, str] = {}
+        """Process of ours → the mark of its answers."""
         self.blind: set[str] = set()
         self.certificates: dict[str, ports.Certificate] = {}
 
@@ -533,6 +550,8 @@ class FakeProxy(Away):
     async def seen(self, host: str, path: str, deployment: str, *, timeout: float) -> bool:
         self.reach()
         routes = [route for table in self.tables.values() for route in table.routes]
+        if self.platform and host not in {route.host for route in routes}:
+            return self.marks.get(self.platform[0]) == deployment
         return host not in self.blind and any((route.host, route.deployment) == (host, deployment) for route in routes)
 
     async def certificate(self, host: str) -> ports.Certificate:
@@ -580,6 +599,7 @@ class FakeGit(Away):
         self.commits: dict[str, tuple[Commit, dict[str, bytes]]] = {}
         self.blobs: dict[str, bytes] = {}
         self.parents: dict[str, str | None] = {}
+        self.known_tags: list[str] = []
         self._numbers = count(1)
 
     def commit(self, url: str, files: Mapping[str, str], *, branch: str = "main", message: str = "Change it") -> str:
@@ -598,6 +618,10 @@ class FakeGit(Away):
         if repository.url not in self.branches:
             raise DeployFailed(f"{repository.url} can't be reached.")
         return self.branches[repository.url]
+
+    async def tags(self, repository: Repository) -> Sequence[str]:
+        await self.heads(repository)
+        return self.known_tags
 
     async def fetch(self, repository: Repository, ref: str) -> Commit:
         sha = (await self.heads(repository)).get(ref, ref)
@@ -861,10 +885,112 @@ class FakeLeases(Away):
 class FakeMailer(Away):
     def __init__(self) -> None:
         self.sent: list[ports.Mail] = []
+        self.refuses = ""
+        """Why no mail of ours would be taken."""
+
+    async def check(self) -> None:
+        self.reach()
+        if self.refuses:
+            raise Unavailable(self.refuses)
 
     async def send(self, mail: ports.Mail) -> None:
         self.reach()
         self.sent.append(mail)
+
+
+class FakeVault(Away):
+    """Places and the files in them."""
+
+    def __init__(self) -> None:
+        self.places: dict[str, dict[str, bytes]] = {}
+
+    async def put(self, place: str, name: str, file: Path) -> None:
+        self.reach()
+        self.places.setdefault(place, {})[name] = file.read_bytes()
+
+    async def get(self, place: str, name: str, to: Path) -> None:
+        self.reach()
+        if name not in self.places.get(place, {}):
+            raise Unavailable(f"There is no {place}/{name}.")
+        to.write_bytes(self.places[place][name])
+
+    async def list(self, place: str) -> Sequence[ports.Stored]:
+        self.reach()
+        files = sorted(self.places.get(place, {}).items())
+        return [ports.Stored(name, len(content), datetime.now(UTC)) for name, content in files]
+
+    async def remove(self, place: str, name: str) -> None:
+        self.reach()
+        self.places.get(place, {}).pop(name, None)
+
+
+class FakeDumps(Away):
+    """A database that is one file of text."""
+
+    dsn = "postgresql://devpush-app@nowhere/devpush"
+
+    def __init__(self, content: str = "everything") -> None:
+        self.content = content
+        self.rows: dict[str, int] = {"installation": 1, "project": 2, "user": 3} if content else {}
+        self.answers: dict[str, object] = {}
+        """Question → its first value."""
+        self.others = 0
+
+    async def dump(self, to: Path, *, without: Collection[str] = ()) -> Mapping[str, int]:
+        self.reach()
+        to.write_text(self.content)
+        return {table: 0 if table in without else count for table, count in self.rows.items()}
+
+    async def load(self, file: Path, *, replace: bool = False) -> None:
+        self.reach()
+        if self.content and not replace:
+            raise Unavailable("psql failed: the tables are there already.")
+        self.content = file.read_text()
+
+    async def tables(self) -> Mapping[str, int]:
+        self.reach()
+        return self.rows
+
+    async def value(self, sql: str) -> object:
+        self.reach()
+        return self.answers.get(sql)
+
+    async def visitors(self) -> int:
+        return self.others
+
+    @asynccontextmanager
+    async def scratch(self) -> AsyncIterator["FakeDumps"]:
+        self.reach()
+        yield FakeDumps("")
+
+
+class FakeMachine:
+    """A machine with much room. `pages` is what answers where; everything else is silent."""
+
+    def __init__(self) -> None:
+        self.disks: dict[Path, ports.Disk] = {}
+        """Others than the large one on which all folders are."""
+        self.programs = {"git": "git version 2.47.3"}
+        self.listening: set[tuple[str, int]] = set()
+        self.pages: dict[str, ports.WebAnswer] = {}
+        """By the address, or a beginning of it."""
+        self.ahead = timedelta()
+        """How far our clock is ahead of everybody's."""
+
+    async def disk(self, folder: Path) -> ports.Disk | None:
+        return self.disks.get(folder) or ports.Disk(1, 500_000_000_000, 400_000_000_000, 30_000_000, 29_000_000)
+
+    async def program(self, name: str) -> str:
+        return self.programs.get(name, "")
+
+    async def listens(self, address: str, port: int) -> bool:
+        return (address, port) in self.listening
+
+    async def get(self, url: str, *, host: str = "") -> ports.WebAnswer:
+        for where, page in self.pages.items():
+            if url.startswith(where):
+                return replace(page, date=datetime.now(UTC) - self.ahead)
+        raise Unavailable(f"{url} doesn't answer (timeout).")
 
 
 class FakeJobs:
@@ -963,6 +1089,7 @@ class FakeGitHub(Away):
         """Refresh token → login; each works once."""
         self.expire_in: timedelta | None = None
         """When set, user tokens expire, and come with a refresh token."""
+        self.known_hook = ports.Hook("", (), {}, ())
         self.manifests: dict[str, ports.App] = {}
         """Code → the App that convert_manifest gives, once."""
         self.installations: dict[int, ports.GitHubAccount] = {}
@@ -1079,6 +1206,10 @@ class FakeGitHub(Away):
         if code not in self.manifests:
             raise ports.GitHubRefused("GitHub doesn't know this code. It works once, within an hour.", status=404)
         return self.manifests.pop(code)
+
+    async def hook(self, app: ports.App) -> ports.Hook:
+        await self._call("hook")
+        return self.known_hook
 
     async def installation(self, app: ports.App, id: int) -> ports.GitHubAccount:
         await self._call("installation")

@@ -532,6 +532,28 @@ class GitHubServer:
             with suppress(OSError):
                 self.deliveries.append((event, _http("POST", hook["url"], body=body, headers=headers).status))
 
+    def _app(self, asked: Asked) -> Reply:
+        if fault := _jwt_fault(asked.token):
+            return Reply.of({"message": fault, "documentation_url": "https://docs.github.com/rest"}, 401)
+        permissions = self.manifest.get("default_permissions", PERMISSIONS)
+        events = self.manifest.get("default_events", [])
+        return Reply.of({"id": self.app.id, "slug": self.app.slug, "permissions": permissions, "events": events})
+
+    def _hook(self, asked: Asked, what: str) -> Reply:
+        """An App that was made without a webhook has neither."""
+        if fault := _jwt_fault(asked.token):
+            return Reply.of({"message": fault, "documentation_url": "https://docs.github.com/rest"}, 401)
+        if not (url := self.manifest.get("hook_attributes", {}).get("url")):
+            return NOT_FOUND
+        if what == "config":
+            return Reply.of({"url": url, "content_type": "json", "insecure_ssl": "0", "secret": "********"})
+        return Reply.of(
+            [
+                {"id": number, "event": event, "delivered_at": _now(), "status": "", "status_code": status}
+                for number, (event, status) in reversed(list(enumerate(self.deliveries)))
+            ]
+        )
+
     def _app_route(self, asked: Asked, id: str, rest: str) -> Reply | None:
         """Is it our App, and installed? GitHub is stricter about the App's pass than emulate."""
         if fault := _jwt_fault(asked.token):
@@ -818,6 +840,8 @@ ROUTES: list[tuple[str, str, Act]] = [
     ("POST", r"/app-manifests/([^/]+)/conversions", GitHubServer._convert),
     ("GET", r"/(?:github-)?apps/([^/]+)/installations/new", GitHubServer._install_page),
     ("POST", r"/(?:github-)?apps/([^/]+)/installations/new", GitHubServer._install_clicked),
+    ("GET", "/app", GitHubServer._app),
+    ("GET", "/app/hook/(config|deliveries)", GitHubServer._hook),
     ("GET", r"/app/installations/(\d+)()", GitHubServer._app_route),
     ("POST", r"/app/installations/(\d+)/(access_tokens)", GitHubServer._app_route),
     ("GET", "/user/installations", GitHubServer._user_installations),

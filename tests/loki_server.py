@@ -65,6 +65,7 @@ class LokiServer:
         self.oldest = OLDEST
         self.seen_after = 0.02
         """Seconds until what was pushed is found."""
+        self.host = "127.0.0.1"
         self.port = 0
 
     @property
@@ -101,7 +102,7 @@ class LokiServer:
         app.router.add_route("POST", "/loki/api/v1/delete", self._delete)
         self.runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self.runner.setup()
-        site = web.TCPSite(self.runner, "127.0.0.1", self.port)
+        site = web.TCPSite(self.runner, self.host, self.port)
         await site.start()
         self.port = self.runner.addresses[0][1]
 

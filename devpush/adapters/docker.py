@@ -19,6 +19,7 @@ from devpush.adapters import hostnet
 from devpush.adapters.docker_config import (
     CACHE_MODE,
     Gone,
+    about,
     build_limits,
     committed_config,
     container_config,
@@ -36,6 +37,7 @@ from devpush.adapters.docker_http import DENIED, QUICK, Engine
 from devpush.adapters.output import Lines, Reading, frames
 from devpush.errors import DeployFailed, Unavailable
 from devpush.ports import (
+    About,
     Container,
     ContainerEvent,
     ContainerSpec,
@@ -79,6 +81,13 @@ class DockerContainers:
 
     async def ping(self) -> None:
         await self.engine.ask("_ping", seconds=5)
+
+    async def about(self) -> About:
+        info, version = await asyncio.gather(self.engine.ask("info"), self.engine.ask("version"))
+        return about(info, version)
+
+    async def space(self) -> int:
+        return int((await self.engine.ask("system/df", params={"type": "image"}, seconds=SLOW))["LayersSize"] or 0)
 
     # images
 

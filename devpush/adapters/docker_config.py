@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from devpush.errors import DeployFailed, Unavailable
-from devpush.ports import AddressTaken, Container, ContainerSpec, ImageMissing, Limits, SubnetTaken, Usage
+from devpush.ports import About, AddressTaken, Container, ContainerSpec, ImageMissing, Limits, SubnetTaken, Usage
 
 ULIMITS = [
     {"Name": "core", "Soft": 0, "Hard": 0},
@@ -192,7 +192,16 @@ def subnets_of(network: Mapping[str, Any]) -> list[str]:
     return [entry["Subnet"] for entry in network["IPAM"]["Config"] or [] if "Subnet" in entry]
 
 
-# What goes wrong
+def about(info: Mapping[str, Any], version: Mapping[str, Any]) -> About:
+    """The engine itself. One before API 1.41 doesn't tell of cgroups: it knew the first kind only."""
+    return About(
+        version=str(version["Version"]),
+        api=str(version["ApiVersion"]),
+        cgroups=int(info.get("CgroupVersion") or 1),
+        live_restore=bool(info.get("LiveRestoreEnabled")),
+        root=str(info.get("DockerRootDir") or ""),
+        warnings=tuple(info.get("Warnings") or ()),
+    )
 
 
 def usage_of(stats: Mapping[str, Any], restarts: int) -> Usage:
@@ -207,6 +216,9 @@ def usage_of(stats: Mapping[str, Any], restarts: int) -> Usage:
         sent=sum(network["tx_bytes"] for network in networks.values()),
         restarts=restarts,
     )
+
+
+# What goes wrong
 
 
 class Gone(DeployFailed):

@@ -67,6 +67,12 @@ class GitMirrors:
         listed = await self._ask(repository, "ls-remote", "--symref", timeout=HEADS_TIMEOUT)
         return _heads(listed.decode(errors="replace"))
 
+    async def tags(self, repository: Repository) -> Sequence[str]:
+        await self._prepare(repository)
+        listed = await self._ask(repository, "ls-remote", "--tags", "--refs", timeout=HEADS_TIMEOUT)
+        names = [line.partition("\t")[2] for line in listed.decode(errors="replace").splitlines()]
+        return [name.removeprefix("refs/tags/") for name in names if name.startswith("refs/tags/")]
+
     async def fetch(self, repository: Repository, ref: str) -> Commit:
         await self._prepare(repository)
         if not SHA.fullmatch(ref) and not BRANCH.fullmatch(ref):

@@ -24,6 +24,7 @@ from devpush.ports import (
     GitHubRefused,
     GitHubRepository,
     GitHubUser,
+    Hook,
     Page,
     Token,
     TokenRefused,
@@ -36,6 +37,7 @@ LISTING_TIMEOUT = 30.0
 """Of all pages of a listing together."""
 MAX_DESCRIPTION = 140
 """GitHub refuses longer ones."""
+LAST_DELIVERIES = 20
 SKEW, JWT_LIFE = 60, 480
 """Our clock may be this far ahead of GitHub's; GitHub takes no token that lasts longer than ten minutes."""
 OAUTH_SENTENCES = {
@@ -118,6 +120,23 @@ class GitHubApi:
                 private_key=str(said["pem"]),
                 webhook_secret=str(said["webhook_secret"] or ""),
                 name=str(said["name"]),
+            )
+
+    async def hook(self, app: App) -> Hook:
+        said = (await self._as_app(app, "GET", "/app")).json()
+        try:
+            config = (await self._as_app(app, "GET", "/app/hook/config")).json()
+            sent = (await self._as_app(app, "GET", f"/app/hook/deliveries?per_page={LAST_DELIVERIES}")).json()
+        except GitHubRefused as refused:
+            if refused.status != 404:  # an App that was made without a webhook has neither
+                raise
+            config, sent = {}, []
+        with _understood():
+            return Hook(
+                url=str(config.get("url") or ""),
+                events=tuple(said.get("events") or ()),
+                permissions=dict(said.get("permissions") or {}),
+                answers=[(_time(one["delivered_at"]), int(one["status_code"] or 0)) for one in sent],
             )
 
     async def installation(self, app: App, id: int) -> GitHubAccount:

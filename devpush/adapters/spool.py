@@ -8,6 +8,7 @@ heads said is kept in `checkpoint`. Nothing here knows asyncio: give it a thread
 
 import json
 import os
+import secrets
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -418,7 +419,7 @@ def _opened(path: Path) -> int:
 
 def _replace(path: Path, text: str) -> None:
     """The whole text or the one before, also after a power cut."""
-    fresh = path.with_name(f"{path.name}.{os.getpid()}.new")
+    fresh = path.with_name(f"{path.name}.{secrets.token_hex(4)}.new")
     with fresh.open("w") as file:
         file.write(text)
         file.flush()

@@ -6,6 +6,7 @@ import os
 import re
 import secrets
 import ssl
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from itertools import chain
@@ -17,7 +18,7 @@ from cryptography import x509
 from yarl import URL
 
 from devpush.errors import Unavailable
-from devpush.ports import PROBE, REDIRECT_HEADER, Certificate, Redirect, Route, RouteTable
+from devpush.ports import MARK_HEADER, PROBE, REDIRECT_HEADER, Certificate, Redirect, Route, RouteTable
 
 ID = re.compile(r"[0-9a-f-]{32,36}")
 LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
@@ -27,16 +28,17 @@ TARGET = re.compile(rf"https?://(?=.{{1,253}}\Z){LABEL}(\.{LABEL})*")
 STATUS = re.compile("30[1278]")
 RULE = re.compile(r"Host\(`([^`]*)`\)")
 
-HEADER = "X-Devpush-Deployment"
 PLATFORM = "_platform"  # no project's id
 PLATFORM_SERVICE = "platform"
 SECURE, ELSEWHERE = "_secure", "_elsewhere"
 """How the names of routers of https, and of redirected hosts, end; no host has a “_”."""
 STAGED = ".staged"
+LEFT_BEHIND = 60.0
+"""Seconds after which a staged file is that of a process that was killed."""
 ENTRY_POINTS = ["web"]
 SECURE_ENTRY_POINTS = ["websecure"]
-RESOLVER = "letsencrypt"
-"""Traefik's name for who issues certificates, as its own configuration says it."""
+RESOLVER, WILDCARD_RESOLVER = "letsencrypt", "wildcard"
+"""Traefik's names for who issues certificates, as its own configuration has them: for one host, and by DNS for all."""
 OVER_ALL = 1_000_000
 """The dashboard's priority; a project's routes have their rule's length."""
 NOT_THE_APP = {502, 503, 504}
@@ -52,13 +54,22 @@ class TraefikProxy:
     """Implements ports.Proxy."""
 
     def __init__(
-        self, config_dir: Path, *, staging: Path, entrypoint: str, api_ping: str | None, secure: str | None = None
+        self,
+        config_dir: Path,
+        *,
+        staging: Path,
+        entrypoint: str,
+        api_ping: str | None,
+        secure: str | None = None,
+        wildcard: str = "",
     ) -> None:
+        """`secure`: the entry point for https. `wildcard`: *.example.com, whose one certificate is for all under it."""
         self.config_dir = config_dir
         self.staging = staging
         self.entrypoint = entrypoint.rstrip("/")
         self.api_ping = api_ping
         self.secure = URL(secure) if secure else None
+        self.wildcard = wildcard
 
     async def ping(self) -> None:
         try:
@@ -69,19 +80,19 @@ class TraefikProxy:
             raise Unavailable(f"Traefik does not answer ({str(error) or 'timeout'}).") from error
 
     async def write(self, table: RouteTable) -> None:
-        text = rendered(table)
+        text = rendered(table, self.wildcard)
         await _in_thread(lambda: self._put(table.project, text if table.routes or table.redirects else None))
 
     async def read(self, project: str) -> RouteTable | None:
         text = await _in_thread(lambda: self._text(_checked(ID, project)))
-        return parsed(project, text) if text else None
+        return parsed(project, text, self.wildcard) if text else None
 
     async def projects(self) -> list[str]:
         files = await _in_thread(lambda: sorted(self.config_dir.glob("*.yml")))
         return [file.stem for file in files if ID.fullmatch(file.stem)]
 
     async def write_platform(self, dashboard_upstream: str, dashboard_host: str | None) -> None:
-        text = rendered_platform(dashboard_upstream, dashboard_host)
+        text = rendered_platform(dashboard_upstream, dashboard_host, https=bool(self.secure), wildcard=self.wildcard)
         await _in_thread(self._clear_staging)
         await _in_thread(lambda: self._put(PLATFORM, text))
 
@@ -89,7 +100,7 @@ class TraefikProxy:
         target = URL(f"{self.entrypoint}{path}", encoded=True)
         if target.origin() != URL(self.entrypoint).origin():
             raise ValueError(f"{path!r} leads away from Traefik.")
-        watch = _Watch(target, host, deployment)
+        watch = _Watch(target, host, deployment, self.secure)
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout), _client(None) as client:
                 await asyncio.sleep(FIRST_LOOK)
@@ -136,14 +147,16 @@ class TraefikProxy:
 
     def _clear_staging(self) -> None:
         self.staging.mkdir(parents=True, exist_ok=True)
-        for left in self.staging.glob(f"*{STAGED}"):  # of a process that was killed
-            left.unlink(missing_ok=True)
+        for left in self.staging.glob(f"*{STAGED}"):
+            with suppress(FileNotFoundError):
+                if time.time() - left.stat().st_mtime > LEFT_BEHIND:  # what is fresh, the process beside us writes
+                    left.unlink()
 
 
 # What a file says: decides everything, touches nothing
 
 
-def rendered(table: RouteTable) -> str:
+def rendered(table: RouteTable, wildcard: str = "") -> str:
     """The project's file. It needs no other: a missing one would take its routers down."""
     project = _checked(ID, table.project)
     for route in table.routes:
@@ -158,15 +171,17 @@ def rendered(table: RouteTable) -> str:
         raise ValueError("A host can't have two routes.")
     if {(route.deployment, route.upstream) for route in routes} != set(deployments.items()):
         raise ValueError("A deployment can't have two addresses.")
-    routers = [_routers(f"{project}-{route.host}", _router(project, route), route.certificate) for route in routes]
-    routers += [_routers(_name(project, each), _redirecting(project, each), each.certificate) for each in redirects]
+    routers = [_routers(project, f"{project}-{each.host}", _router(project, each), each, wildcard) for each in routes]
+    routers += [
+        _routers(project, _name(project, each), _redirecting(project, each), each, wildcard) for each in redirects
+    ]
     return _text(
         {
             "routers": dict(chain.from_iterable(routers)),
             "services": {
                 deployment: _service(upstream, transport=project) for deployment, upstream in deployments.items()
             },
-            "middlewares": {f"{project}-retry": RETRY}
+            "middlewares": {f"{project}-retry": RETRY, f"{project}{TO_HTTPS}": HTTPS, f"{project}{STAY}": HSTS}
             | {deployment: _mark(deployment) for deployment in deployments}
             | {_name(project, each): _tell(f"{each.status} {each.to}") for each in redirects},
             "serversTransports": {project: TRANSPORT},
@@ -174,24 +189,24 @@ def rendered(table: RouteTable) -> str:
     )
 
 
-def parsed(project: str, text: str) -> RouteTable | None:
+def parsed(project: str, text: str, wildcard: str = "") -> RouteTable | None:
     """The table that a file was rendered from; None if it wasn't."""
     try:
         http = json.loads(text)["http"]
         routers = http.get("routers", {})
         plain = {name: router for name, router in routers.items() if router["entryPoints"] == ENTRY_POINTS}
-        secure = {name.removesuffix(SECURE) for name in routers.keys() - plain.keys()}
         elsewhere = [name for name in plain if name.endswith(ELSEWHERE)]
-        routes = [_route(name, http, name in secure) for name in plain if name not in elsewhere]
-        redirects = [_redirect(name, http, name in secure) for name in elsewhere]
+        routes = [_route(name, http) for name in plain if name not in elsewhere]
+        redirects = [_redirect(name, http) for name in elsewhere]
         table = RouteTable(project, tuple(routes), tuple(redirects))
-        return table if rendered(table) == text else None
+        return table if rendered(table, wildcard) == text else None
     except (ValueError, LookupError, TypeError, AttributeError):
         return None
 
 
-def rendered_platform(upstream: str, host: str | None) -> str:
-    """What belongs to no project: the dashboard, and every host that nobody has."""
+def rendered_platform(upstream: str, host: str | None, *, https: bool = False, wildcard: str = "") -> str:
+    """What belongs to no project: the dashboard, and every host that nobody has. The dashboard's visitors are sent to
+    https even before its certificate is there: nobody can sign in otherwise, as its cookies are for https only."""
     service, unmarked = PLATFORM_SERVICE, f"{PLATFORM_SERVICE}-unmarked"
     everything = {
         "rule": "PathPrefix(`/`)",
@@ -201,14 +216,20 @@ def rendered_platform(upstream: str, host: str | None) -> str:
         "service": service,
     }
     routers = {"platform-unknown-hosts": everything}
+    secure = {"entryPoints": SECURE_ENTRY_POINTS, "tls": _wildcard_tls(wildcard) if wildcard else {}}
+    if https:  # with a wildcard, its certificate is asked for now, before there is any app
+        routers["platform-unknown-hosts" + SECURE] = everything | secure
     if host:
-        rule = f"Host(`{_checked(HOST, host)}`)"
-        routers["platform-dashboard"] = everything | {"rule": rule, "priority": OVER_ALL}
+        dashboard = everything | {"rule": f"Host(`{_checked(HOST, host)}`)", "priority": OVER_ALL}
+        routers["platform-dashboard"] = dashboard
+        if https:
+            routers["platform-dashboard"] = dashboard | {"middlewares": [service + TO_HTTPS]}
+            routers["platform-dashboard" + SECURE] = dashboard | secure | {"tls": _tls(host, wildcard)}
     return _text(
         {
             "routers": routers,
             "services": {service: _service(_checked(UPSTREAM, upstream), transport=service)},
-            "middlewares": {unmarked: _tell("")},
+            "middlewares": {unmarked: _tell("")} | ({service + TO_HTTPS: HTTPS} if https else {}),
             "serversTransports": {service: TRANSPORT},
         }
     )
@@ -221,14 +242,37 @@ RETRY = {"retry": {"attempts": 2, "initialInterval": "50ms"}}
 # Connections are given up before any app gives them up (gunicorn's threads do after 2 s, Node.js after 5): a POST
 # on a connection that is being closed would be lost.
 TRANSPORT = {"forwardingTimeouts": {"dialTimeout": "3s", "idleConnTimeout": "1s"}}
-TLS = {"certResolver": RESOLVER}
+
+TO_HTTPS, STAY = "-to-https", "-stay"
+HTTPS = {"redirectScheme": {"scheme": "https", "permanent": True}}
+# For this host alone: what is under it may be anybody's. For a year, as certificates are renewed by themselves.
+HSTS = {"headers": {"stsSeconds": 31_536_000}}
 
 
-def _routers(name: str, router: Mapping[str, object], certificate: bool) -> list[tuple[str, Mapping[str, object]]]:
-    """One for http; and one for https where a certificate is wanted, which a router for both would keep from http."""
-    if not certificate:
-        return [(name, router)]
-    return [(name, router), (name + SECURE, {**router, "entryPoints": SECURE_ENTRY_POINTS, "tls": TLS})]
+def _routers(
+    project: str, name: str, router: Mapping[str, Any], each: Route | Redirect, wildcard: str
+) -> list[tuple[str, Mapping[str, object]]]:
+    """One for http; and one for https where a certificate is wanted, which a router for both would keep from http.
+    Let's Encrypt asks by http, and Traefik answers it before any router of ours does."""
+    plain, own = dict(router), router["middlewares"]
+    if not each.certificate:
+        return [(name, plain)]
+    if each.secured and isinstance(each, Route):
+        plain["middlewares"] = [project + TO_HTTPS]
+    secure = {**router, "entryPoints": SECURE_ENTRY_POINTS, "tls": _tls(each.host, wildcard)}
+    if each.secured:
+        secure["middlewares"] = [project + STAY, *own]
+    return [(name, plain), (name + SECURE, secure)]
+
+
+def _tls(host: str, wildcard: str) -> Mapping[str, object]:
+    """Who issues its certificate."""
+    return _wildcard_tls(wildcard) if wildcard == f"*.{host.partition('.')[2]}" else {"certResolver": RESOLVER}
+
+
+def _wildcard_tls(wildcard: str) -> Mapping[str, object]:
+    name = f"*.{_checked(HOST, wildcard.removeprefix('*.'))}"
+    return {"certResolver": WILDCARD_RESOLVER, "domains": [{"main": name}]}
 
 
 def _router(project: str, route: Route) -> dict[str, object]:
@@ -266,21 +310,26 @@ def _service(upstream: str, *, transport: str) -> dict[str, object]:
 
 
 def _mark(deployment: str) -> dict[str, object]:
-    return {"headers": {"customResponseHeaders": {HEADER: deployment}}}
+    return {"headers": {"customResponseHeaders": {MARK_HEADER: deployment}}}
 
 
-def _route(name: str, http: Mapping[str, Any], certificate: bool) -> Route:
-    router = http["routers"][name]
+def _route(name: str, http: Mapping[str, Any]) -> Route:
+    router, certificate = http["routers"][name], name + SECURE in http["routers"]
     [host] = RULE.findall(router["rule"])
     deployment = router["service"]
     [server] = http["services"][deployment]["loadBalancer"]["servers"]
-    return Route(host, deployment, server["url"], certificate)
+    return Route(host, deployment, server["url"], certificate, certificate and _stays(name, http))
 
 
-def _redirect(name: str, http: Mapping[str, Any], certificate: bool) -> Redirect:
+def _redirect(name: str, http: Mapping[str, Any]) -> Redirect:
+    certificate = name + SECURE in http["routers"]
     [host] = RULE.findall(http["routers"][name]["rule"])
     status, to = http["middlewares"][name]["headers"]["customRequestHeaders"][REDIRECT_HEADER].split(" ")
-    return Redirect(host, to, int(status), certificate)
+    return Redirect(host, to, int(status), certificate, certificate and _stays(name, http))
+
+
+def _stays(name: str, http: Mapping[str, Any]) -> bool:
+    return str(http["routers"][name + SECURE]["middlewares"][0]).endswith(STAY)
 
 
 def _check(route: Route) -> None:
@@ -359,10 +408,12 @@ def _certificate(host: str, shown: bytes) -> Certificate:
 
 
 class _Watch:
-    """Looks whether a deployment answers at a host."""
+    """Looks whether a deployment answers at a host: by http, or by https where http sends visitors there."""
 
-    def __init__(self, target: URL, host: str, deployment: str) -> None:
+    def __init__(self, target: URL, host: str, deployment: str, secure: URL | None) -> None:
         self.target = target
+        self.host = host
+        self.secure = secure
         self.headers = {"Host": host, "User-Agent": PROBE}
         self.deployment = deployment
         self.patience = 1.0
@@ -370,12 +421,21 @@ class _Watch:
         self.seen = False
 
     async def look(self, client: aiohttp.ClientSession) -> bool:
+        ways: dict[str, Any] = {"headers": self.headers, "allow_redirects": False}
+        if self.target.scheme == "https":
+            ways |= {"ssl": _any_certificate(), "server_hostname": self.host}
         timeout = aiohttp.ClientTimeout(total=self.patience)
         try:
-            async with client.get(self.target, headers=self.headers, allow_redirects=False, timeout=timeout) as answer:
+            async with client.get(self.target, timeout=timeout, **ways) as answer:
                 self.connected = True
-                marked = answer.headers.get(HEADER) == self.deployment
+                marked = answer.headers.get(MARK_HEADER) == self.deployment
                 self.seen = marked and answer.status not in NOT_THE_APP
+                if (
+                    self.secure
+                    and not marked
+                    and answer.headers.get("Location", "").startswith(f"https://{self.host}/")
+                ):
+                    self.target = self.secure.join(URL(self.target.raw_path_qs, encoded=True))
         except aiohttp.ClientConnectorError:
             pass
         except aiohttp.ClientError:

@@ -28,6 +28,14 @@ GITHUB = "https://github.com"
 READ = {"contents": "read"}
 MARGIN = timedelta(minutes=5)
 """A token that ends sooner than this counts as ended: what begins with it has time to finish."""
+PERMISSIONS = {
+    "contents": ("Contents", "read", "To fetch what is deployed"),
+    "metadata": ("Metadata", "read", "To list repositories; every App has it"),
+    "statuses": ("Commit statuses", "write", "To show beside a commit whether it is live"),
+    "deployments": ("Deployments", "write", "To show where it is live"),
+    "emails": ("E-mail addresses of people", "read", "To sign them in with the address GitHub has verified"),
+}
+"""What our App needs: manifests' name → people's, level, and what for."""
 NO_APP = "This server has no GitHub App yet. Its operator makes one on the page “Server”."
 BAD_KEY = "GitHub doesn't accept our App's key: its private key isn't that App's, or this server's clock is wrong."
 
@@ -39,8 +47,11 @@ _turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
 
 async def app(world: World) -> App | None:
+    return await app_of(world.settings)
+
+
+async def app_of(settings: Settings) -> App | None:
     """The App of the GITHUB_APP_* settings, or the one that the manifest flow made; None: there is none yet."""
-    settings = world.settings
     if settings.github_app_id:
         return App(
             id=int(settings.github_app_id),

@@ -17,7 +17,7 @@ from devpush.deploy.payloads import NotAPush, Push
 from devpush.deploy.source import repository
 from devpush.errors import DeployFailed, Refused
 from devpush.models import Delivery, Deployment, Environment, Project, State, User
-from devpush.models.deployment import next_act
+from devpush.models.deployment import UNFINISHED, next_act
 from devpush.models.people import now
 from devpush.models.project import PRODUCTION
 from devpush.ports import Commit, World
@@ -61,6 +61,32 @@ async def redeploy(world: World, deployment: Deployment, *, by: User | None, kee
         source=deployment,
         keep_image=keep_image and bool(deployment.image and await world.containers.image(deployment.image)),
     )
+
+
+async def build_again(world: World, deployment: Deployment) -> Deployment | None:
+    """The same once more from Git, with the settings and variables it had: its image is gone, and it should serve.
+    None while something newer is on its way there, which may well make this needless."""
+    project, environment = deployment.project, deployment.environment
+    if not environment:
+        return None
+    async with in_transaction():
+        await environments_of(project, in_turn=True)
+        if await Deployment.exists(environment_id=environment.id, state__in=UNFINISHED):
+            return None
+        queued = await _make(
+            project,
+            environment,
+            deployment.branch,
+            _commit(deployment),
+            by=None,
+            trigger="rebuild",
+            source=deployment,
+            as_before=True,
+        )
+        note = f"Its image is gone. It is built again from Git, as {queued.deployment.short_id}."
+        await Deployment.filter(id=deployment.id).update(health="crashed", health_note=note)
+    await announce(world, [queued])
+    return queued.deployment
 
 
 async def promote(world: World, deployment: Deployment, *, by: User | None) -> Deployment:
@@ -175,8 +201,10 @@ async def _make(
     source: Deployment | None = None,
     number: int | None = None,
     image: str | None = None,
+    as_before: bool = False,
 ) -> Queued:
-    """Inside a transaction."""
+    """Inside a transaction. `as_before`: with the source's settings and variables, and not with today's."""
+    before = source if as_before else None
     deployment = await Deployment.create(
         number=number or await next_act(),
         project=project,
@@ -189,8 +217,8 @@ async def _make(
         commit_sha=commit.sha,
         commit_message=commit.message,
         commit_author=commit.author[:255],
-        config=project.config(),
-        variables=await variables.snapshot(project, environment.id),
+        config=before.config if before else project.config(),
+        variables=before.variables if before else await variables.snapshot(project, environment.id),
     )
     await Project.filter(id=project.id).update(active_at=deployment.created_at)
     await traffic.name_environment(project, environment)

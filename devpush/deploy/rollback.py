@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from uuid import UUID
 
 from devpush.deploy import environment, plan, traffic
 from devpush.deploy.network import have_network
@@ -9,6 +10,7 @@ from devpush.deploy.news import tell
 from devpush.deploy.plan import Names
 from devpush.errors import DeployFailed, Refused
 from devpush.models import Deployment, State, User
+from devpush.models.database import column
 from devpush.models.deployment import next_act
 from devpush.ports import AddressTaken, ImageMissing, World
 
@@ -29,9 +31,10 @@ async def roll_back(world: World, deployment: Deployment, *, by: User | None) ->
     if alias.deployment_id == deployment.id:
         raise Refused(f"{target.name} already runs {deployment.short_id}.")
     before = alias.deployment_id
-    names, _ = await asyncio.gather(traffic.names_for(deployment), _wake_up(world, deployment))
-    moved = await traffic.point(deployment, names, act)
-    await asleep_again(deployment)
+    async with world.leases.hold(_lease(deployment.id)):
+        names, _ = await asyncio.gather(traffic.names_for(deployment), _wake_up(world, deployment))
+        moved = await traffic.point(deployment, names, act)
+        await asleep_again(deployment)
     if alias.id not in {each.id for each in moved}:
         raise Refused(f"A newer deployment of {target.name} went live meanwhile. Look again, then decide.")
     await traffic.follow(world, deployment.project.id)
@@ -62,9 +65,16 @@ async def _wake_up(world: World, deployment: Deployment) -> None:
         raise Refused(f"{deployment.short_id} did not come up again, so nothing was changed. {failure}") from None
 
 
-async def forget_cut_off() -> None:
-    """At start: rollbacks that were cut off have moved nothing; what they woke, the sweep stops again."""
-    await Deployment.filter(health="waking").update(health="ok")
+async def forget_cut_off(world: World) -> None:
+    """Rollbacks that nobody is at any more have moved nothing; what they woke, the sweep stops again."""
+    for id in await column(Deployment.filter(health="waking")):
+        async with world.leases.hold(_lease(id)) as lease:
+            if lease:
+                await Deployment.filter(id=id, health="waking").update(health="ok")
+
+
+def _lease(id: UUID) -> str:
+    return f"rollback:{id}"
 
 
 async def asleep_again(deployment: Deployment) -> None:

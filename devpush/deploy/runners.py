@@ -98,9 +98,15 @@ def runner(slug: str) -> Runner:
 
 async def image(settings: Settings, containers: Containers, slug: str, version: str, say: Callable[[str], None]) -> str:
     """The id of the runner's image, as it was prepared last; prepared now if this engine hasn't got it."""
+    there = await prepared(settings, containers, slug, version)
+    return there or await prepare(settings, containers, slug, version, say)
+
+
+async def prepared(settings: Settings, containers: Containers, slug: str, version: str = "") -> str | None:
+    """The id of that image; None if this engine hasn't got it."""
     record = _record(settings, slug, version)
     name = await asyncio.to_thread(record.read_text) if record.exists() else ""
-    return (name and await containers.image(name)) or await prepare(settings, containers, slug, version, say)
+    return await containers.image(name) if name else None
 
 
 async def prepare(

@@ -9,10 +9,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
-from devpush.deploy import plan, traffic
+from devpush.deploy import front, plan, push, traffic
 from devpush.deploy.news import tell
 from devpush.deploy.plan import Names
-from devpush.deploy.rollback import make_again
+from devpush.deploy.rollback import forget_cut_off, make_again
 from devpush.deploy.traffic import Wanted
 from devpush.errors import DeployFailed, Unavailable
 from devpush.models import Alias, Deployment, Project, State
@@ -66,6 +66,8 @@ class Sweeper:
         async with self.world.leases.hold("sweep") as lease:
             if lease is None:
                 return False
+            await front.follow(self.world)
+            await forget_cut_off(self.world)
             containers = await self.world.containers.list()
             wanted = await traffic.wanted(self.world.settings)
             await self._containers(containers, wanted)
@@ -153,20 +155,22 @@ class Sweeper:
             await Deployment.filter(id=container.labels[plan.DEPLOYMENT]).update(address=None)
 
     async def _missing(self, containers: Sequence[Container], wanted: Wanted) -> None:
-        """Wanted, but not there (somebody removed it, or the engine was wiped): made again from its image."""
+        """Wanted, but not there (somebody removed it, or the engine was wiped): made again from its image, and where
+        that is gone too (a restore on another server), from Git."""
         there = {container.labels.get(plan.DEPLOYMENT) for container in containers}
-        for id in wanted.running:
-            if str(id) in there:
-                continue
-            deployment = await Deployment.get(id=id).select_related("project", "environment")
+        missing = Deployment.filter(id__in=[id for id in wanted.running if str(id) not in there])
+        # The older before the newer: of two that claim a branch's name, the newer one has the later act again.
+        for deployment in await missing.order_by("number").select_related("project", "environment"):
             if deployment.state != State.succeeded or deployment.health == "crashed":
                 continue
             try:
                 await make_again(self.world, deployment)
                 self.world.jobs.sweep_soon()
-            except (DeployFailed, ImageMissing) as failure:
-                note = str(failure) or "Its image is gone. Redeploy it."
-                await self._health(deployment, "crashed", f"The container could not be made again. {note}")
+            except ImageMissing:
+                if await push.build_again(self.world, deployment):
+                    await tell(self.world, deployment)
+            except DeployFailed as failure:
+                await self._health(deployment, "crashed", f"The container could not be made again. {failure}")
 
     # Health
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -11,6 +11,7 @@ from tortoise.exceptions import IntegrityError
 from tortoise.expressions import Q
 from tortoise.transactions import in_transaction
 
+from devpush.deploy import certificates
 from devpush.deploy.plan import Names
 from devpush.errors import DeployFailed
 from devpush.models import Alias, AliasKind, Deployment, Domain, DomainState, Environment, Project, State
@@ -26,6 +27,8 @@ SERVING = (AliasKind.production, AliasKind.environment, AliasKind.branch)
 """What keeps a deployment running: its own `-id-` name leads to it only as long as one of these does."""
 ROUTED = (DomainState.verified, DomainState.failing)
 """Domains that are served. Where to follows from the aliases: they move with their environment."""
+VALID = "valid"
+"""A domain's certificate is there."""
 COMING = Q(state__in=(State.starting, State.routing)) | Q(health="waking")
 """Not serving yet, or not surely: what served before goes on until it does."""
 
@@ -134,13 +137,14 @@ async def wanted(settings: Settings, project_id: UUID | None = None) -> Wanted:
     kept = frozenset(alias.previous_id for alias in aliases if alias.previous_id and alias.kind in SERVING) - running
     addresses = dict(await Deployment.filter(id__in=list(serving), address__isnull=False).values_list("id", "address"))
     domains = await Domain.filter(of_project, state__in=ROUTED, held__isnull=False)
+    secured = await certificates.secured(settings, [hostname(settings, alias) for alias in aliases])
     by_project: dict[UUID, tuple[list[Alias], list[Domain]]] = {}
     for alias in aliases:
         by_project.setdefault(alias.project_id, ([], []))[0].append(alias)
     for domain in domains:
         if domain.project_id not in removing:
             by_project.setdefault(domain.project_id, ([], []))[1].append(domain)
-    tables = {id: route_table(settings, id, *rows, addresses) for id, rows in by_project.items()}
+    tables = {id: route_table(settings, id, *rows, addresses, secured) for id, rows in by_project.items()}
     return Wanted(running, kept, tables)
 
 
@@ -150,21 +154,32 @@ def route_table(
     aliases: Sequence[Alias],
     domains: Sequence[Domain],
     addresses: Mapping[UUID, str],
+    secured: Collection[str] = (),
 ) -> RouteTable:
     """A route for every alias whose deployment has an address, and for every domain of its environment; in the order in
-    which they are read back."""
+    which they are read back. `secured`: those of our own hostnames that have their certificate."""
     secure = settings.url_scheme == "https"
     upstreams = {id: f"http://{address}:{APP_PORT}" for id, address in addresses.items()}
     live = [(alias, id) for alias in aliases if (id := alias.deployment_id) and id in upstreams]
     serving = {of: id for alias, id in live if (of := alias.environment_id) and alias.kind in OF_ENVIRONMENT}
-    routes = [Route(hostname(settings, alias), str(id), upstreams[id]) for alias, id in live]
+    routes = [
+        Route(host, str(id), upstreams[id], certificate=settings.certified(host), secured=host in secured)
+        for alias, id in live
+        if (host := hostname(settings, alias))
+    ]
     routes += [
-        Route(domain.hostname, str(id), upstreams[id], certificate=secure)
+        Route(domain.hostname, str(id), upstreams[id], secure, secured=secure and domain.certificate == VALID)
         for domain in domains
         if not domain.redirect_to and domain.environment_id and (id := serving.get(domain.environment_id))
     ]
     redirects = [
-        Redirect(domain.hostname, domain.redirect_to, domain.redirect_status or 307, certificate=secure)
+        Redirect(
+            domain.hostname,
+            domain.redirect_to,
+            domain.redirect_status or 307,
+            certificate=secure,
+            secured=secure and domain.certificate == VALID,
+        )
         for domain in domains
         if domain.redirect_to
     ]

@@ -2,13 +2,17 @@
 the pool looks by itself."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Mapping
+from typing import Any
+from uuid import UUID
 
 from devpush.errors import Unavailable
 from devpush.jobs.pool import Pool
 from devpush.ports import Happening, Live
 
 TOPIC = "installation"
+Order = Callable[[Mapping[str, Any]], None]
+"""What a process does when it is told so; it hears what was told with it."""
 
 
 class Caller:
@@ -36,23 +40,47 @@ class Caller:
         task.add_done_callback(self._calls.discard)
 
 
-async def answer(live: Live, pool: Pool, drain: Callable[[], Awaitable[None]]) -> None:
-    """Do what other processes call for, until cancelled."""
+class OneOfTwo(Caller):
+    """Implements ports.Jobs for a process with a pool: what isn't ours to do, or no longer, the other one is told."""
+
+    def __init__(self, live: Live, pool: Pool) -> None:
+        super().__init__(live)
+        self.pool = pool
+
+    def wake(self) -> None:
+        if self.pool.taking:
+            self.pool.wake()
+        else:
+            super().wake()
+
+    def stop(self, deployment: str) -> None:
+        if UUID(deployment) in self.pool.tasks:
+            self.pool.stop(deployment)
+        else:
+            super().stop(deployment)
+
+    def sweep_soon(self) -> None:
+        self.pool.sweep_soon()
+
+    def work_soon(self, queue: str) -> None:
+        self.pool.work_soon(queue)
+
+
+async def answer(live: Live, pool: Pool, orders: Mapping[str, Order]) -> None:
+    """Do what other processes call for, until cancelled: what the pool can do, and these orders."""
+    can: dict[str, Order] = {
+        "wake": lambda _: pool.wake(),
+        "gap": lambda _: pool.wake(),
+        "stop": lambda told: pool.stop(str(told["deployment"])),
+        "sweep": lambda _: pool.sweep_soon(),
+        "work": lambda told: pool.work_soon(str(told["queue"])),
+        **orders,
+    }
     while True:
         try:
             async with live.subscribe([TOPIC]) as happenings:
                 async for happening in happenings:
-                    if happening is None:
-                        continue
-                    if happening.kind in ("wake", "gap"):
-                        pool.wake()
-                    elif happening.kind == "stop":
-                        pool.stop(str(happening.payload["deployment"]))
-                    elif happening.kind == "sweep":
-                        pool.sweep_soon()
-                    elif happening.kind == "work":
-                        pool.work_soon(str(happening.payload["queue"]))
-                    elif happening.kind == "drain":
-                        await drain()
+                    if happening and happening.kind in can:
+                        can[happening.kind](happening.payload)
         except Unavailable:
             await asyncio.sleep(1)

@@ -36,7 +36,7 @@ NEXT_UP = """
 
 
 class Pool:
-    """Implements ports.Jobs; `run` is its life."""
+    """`run` is its life."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit

@@ -1,12 +1,12 @@
 """Queues in the database, each worked on in its order by one process at a time: what webhooks told us, what GitHub
-waits to hear, which domains are to be looked at, what is being deleted."""
+waits to hear, which domains and certificates are to be looked at, what is being deleted."""
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
-from devpush.deploy import domains, inbox, reports, teardown
+from devpush.deploy import certificates, domains, inbox, reports, teardown
 from devpush.models.database import TROUBLE
 from devpush.ports import World
 
@@ -19,6 +19,7 @@ QUEUES: dict[str, tuple[Work, float]] = {
     "looks": (inbox.look, 5),
     "reports": (reports.work, 5),
     "domains": (domains.work, 5),
+    "certificates": (certificates.work, 5),
     "removals": (teardown.work, 5),
 }
 """Name → what works on it, and after how many seconds it looks without being told."""

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from devpush.deploy import heads, inbox, source, sweep
+from devpush.deploy import backup, certificates, heads, inbox, restore, source, sweep
 from devpush.models import EmailChange, OAuthAttempt, Session, SignInLink, metric
 from devpush.models.database import TROUBLE
 from devpush.models.people import now
@@ -21,11 +21,12 @@ async def sweep_soon(world: World) -> None:
 
 
 async def forget_expired(_: World) -> None:
-    """Sessions, links, metrics, and what came by webhooks, once their time is over."""
+    """Sessions, links, metrics, certificates, and what came by webhooks, once their time is over."""
     for model in (Session, OAuthAttempt, EmailChange):
         await model.filter(expires_at__lt=now()).delete()
     await SignInLink.filter(expires_at__lt=now() - timedelta(days=1)).delete()
     await inbox.forget_old()
+    await certificates.forget_unused()
     await metric.forget_old(now())
 
 
@@ -42,6 +43,9 @@ TABLE: dict[str, tuple[Job, timedelta]] = {
     "forget mirrors": (source.forget_unused, timedelta(hours=1)),
     "forget expired": (forget_expired, timedelta(hours=1)),
     "forget log lines": (forget_lines, timedelta(hours=1)),
+    "back up": (backup.back_up_if_due, timedelta(minutes=10)),
+    "drill": (restore.drill_if_due, timedelta(hours=1)),
+    "backup alarm": (backup.alarm, timedelta(hours=1)),
 }
 
 

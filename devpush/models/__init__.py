@@ -1,6 +1,7 @@
 """The nouns. Tortoise finds every model here."""
 
 from devpush.models.backup import Backup
+from devpush.models.certificate import Certificate
 from devpush.models.delivery import Delivery, Receipt, Report
 from devpush.models.deployment import Deployment, State
 from devpush.models.domain import Domain, DomainState
@@ -25,6 +26,7 @@ __all__ = [
     "Alias",
     "AliasKind",
     "Backup",
+    "Certificate",
     "Delivery",
     "Deployment",
     "Domain",

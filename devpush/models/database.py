@@ -20,16 +20,20 @@ MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
 
 
 def address(*, host: str, port: int, user: str, password: str, database: str) -> str:
-    """A PostgreSQL address (postgresql://…)."""
-    return f"postgresql://{quote(user, safe='')}:{quote(password, safe='')}@{host}:{port}/{quote(database, safe='')}"
+    """A PostgreSQL address (postgresql://…); of a host that begins with "/", the folder of its socket."""
+    who = f"{quote(user, safe='')}:{quote(password, safe='')}"
+    if host.startswith("/"):
+        return f"postgresql://{who}@/{quote(database, safe='')}?host={quote(host)}&port={port}"
+    return f"postgresql://{who}@{host}:{port}/{quote(database, safe='')}"
 
 
 def config(url: str, *, pool: int = 10) -> dict[str, Any]:
     """Tortoise's configuration for a postgresql:// address; `?host=/folder` means a unix socket there."""
     parts = urlsplit(url)
+    asked = parse_qs(parts.query)
     credentials = {
-        "host": parse_qs(parts.query).get("host", [parts.hostname])[0],
-        "port": parts.port or 5432,
+        "host": asked.get("host", [parts.hostname])[0],
+        "port": int(asked.get("port", [parts.port or 5432])[0]),
         "user": unquote(parts.username or ""),
         "password": unquote(parts.password or ""),
         "database": unquote(parts.path.lstrip("/")),

@@ -607,7 +607,10 @@ def _step_state(state: str, index: int, reached: int) -> StepState:
 def _build_note(record: Record) -> str:
     if record["trigger"] == "promotion":
         return "Nothing to build: this image was built before."
-    return "Nothing to build: same inputs as before." if record["image_reused"] else ""
+    if not record["image_reused"]:
+        return ""
+    redeployed = record["trigger"] == "redeploy"  # its inputs may be others, where none of them is the build's
+    return "Nothing to build: the earlier image is used." if redeployed else "Nothing to build: same inputs as before."
 
 
 # Repositories as they are shown

@@ -49,6 +49,7 @@ from devpush.web import (
     projects,
     repository,
     search,
+    server,
     session,
     sign_in,
     streams,
@@ -65,7 +66,7 @@ log = logging.getLogger(__name__)
 BLUEPRINTS = (
     account, assets, avatars, deliveries, deployments, domains, email_change, environments, github, health, home,
     hosts, invitations, logs, members, metrics, new_project, oauth, operator, picker, projects, repository, search,
-    sign_in, streams, team_settings, teams, variables, webhooks,
+    server, sign_in, streams, team_settings, teams, variables, webhooks,
 )  # fmt: skip
 ANY_HOST = frozenset({"assets.file", "health.health", "health.ready"})
 """What answers on every hostname: /static/ because the page that says "nothing is live here" is shown there."""
@@ -141,6 +142,7 @@ def create_app(
         "world": world,
         "readiness": readiness,
         "state": state,
+        "process": secrets.token_hex(8),
         "assets": static,
         "pages": pages.environment(settings.app_name, static, app.url_map),
         "door": door.Door(access or Access(ROOT / "access.json")),

@@ -2,13 +2,18 @@
 
 from quart import Blueprint, Response, current_app, jsonify
 
+from devpush import __version__
+from devpush.ports import MARK_HEADER
+
 bp = Blueprint("health", __name__)
 
 
 @bp.get("/health")
 async def health() -> Response:
-    """Alive: nothing else is asked."""
-    return jsonify(status="ok")
+    """Alive: nothing else is asked. The mark tells this process from the one beside it."""
+    answer = jsonify(status="ok")
+    answer.headers[MARK_HEADER] = current_app.extensions["process"]
+    return answer
 
 
 @bp.get("/ready")
@@ -17,6 +22,6 @@ async def ready() -> Response:
     state = current_app.extensions["state"]()
     parts = await current_app.extensions["readiness"]()
     good = state == "ready" and all(part == "ok" for part in parts.values())
-    answer = jsonify(state=state, **parts)
+    answer = jsonify(state=state, version=__version__, **parts)
     answer.status_code = 200 if good else 503
     return answer

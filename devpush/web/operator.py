@@ -1,4 +1,4 @@
-"""The operator's page: our GitHub App, how people sign in, and who may."""
+"""The operator's page of how people come in: our GitHub App, how people sign in, and who may."""
 
 import json
 import re
@@ -24,14 +24,6 @@ bp = Blueprint("operator", __name__)
 MANIFEST = "manifest"
 LONGEST_NAME = 34
 """Of a GitHub App."""
-PERMISSIONS = {
-    "contents": ("Contents", "read", "To fetch what is deployed"),
-    "metadata": ("Metadata", "read", "To list repositories; every App has it"),
-    "statuses": ("Commit statuses", "write", "To show beside a commit whether it is live"),
-    "deployments": ("Deployments", "write", "To show where it is live"),
-    "emails": ("E-mail addresses of people", "read", "To sign them in with the address GitHub has verified"),
-}
-"""Manifests' name → people's, level, and what for."""
 EVENTS = ("push", "repository", "installation_target")
 """Those of installations and of taken-back permissions come by themselves, and are refused in a manifest."""
 ORGANIZATION = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,38}[A-Za-z0-9])?")
@@ -49,7 +41,7 @@ class Addresses:
     google: str
 
 
-@bp.get("/operator")
+@bp.get("/operator/sign-in")
 @operator
 async def show() -> Response:
     return await _page()
@@ -79,7 +71,7 @@ async def manifest() -> Response:
         manifest=json.dumps(asked),
         name=asked["name"],
         owner=organization,
-        permissions=PERMISSIONS.values(),
+        permissions=github.PERMISSIONS.values(),
         hooked="hook_attributes" in asked,
     )
     return await attempts.begin(start, page, provider="github", purpose=MANIFEST, user=me())
@@ -141,7 +133,7 @@ def _manifest(settings: Settings, installation: str, *, public: bool) -> dict[st
         "setup_url": where.setup,
         "setup_on_update": True,
         "public": public,
-        "default_permissions": {name: level for name, (_, level, _) in PERMISSIONS.items()},
+        "default_permissions": {name: level for name, (_, level, _) in github.PERMISSIONS.items()},
     }
     if github.reaches_us(settings):
         asked |= {"hook_attributes": {"url": where.webhook, "active": True}, "default_events": list(EVENTS)}
@@ -171,6 +163,7 @@ async def _page(
     return answer(
         "operator/show.html",
         status=status,
+        tab="sign-in",
         form=form or {},
         errors=errors or {},
         failed=failed,
@@ -189,7 +182,7 @@ async def _app_facts(app: App) -> dict[str, Any]:
     return {
         "page": page,
         "install": f"{page}/installations/new",
-        "permissions": PERMISSIONS.values(),
+        "permissions": github.PERMISSIONS.values(),
         "installations": await GitHubInstallation.all().order_by("account_login"),
         "projects": await Project.filter(github_repo_id__isnull=False, removing_at=None).count(),
     }

@@ -36,6 +36,7 @@ def good(tmp_path: Path) -> dict[str, str]:
         "GITHUB_APP_PRIVATE_KEY": "-----BEGIN RSA PRIVATE KEY-----",
         "GITHUB_APP_CLIENT_ID": "Iv1.devpush",
         "GOOGLE_CLIENT_ID": "devpush.apps.googleusercontent.com",
+        "S3_ACCESS_KEY_ID": "AKIADEVPUSH",
         "DATA_DIR": str(tmp_path / "data"),
     }
 

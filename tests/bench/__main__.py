@@ -6,7 +6,20 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 
-from tests.bench import dependencies, idle, logs, logtable, pages, rollback, rollout, scale, viewers, webhooks
+from tests.bench import (
+    dependencies,
+    idle,
+    logs,
+    logtable,
+    pages,
+    restore,
+    rollback,
+    rollout,
+    scale,
+    stack,
+    viewers,
+    webhooks,
+)
 from tests.bench.stage import Stage, stage
 from tests.bench.table import Figure, show
 
@@ -20,6 +33,8 @@ SUBJECTS: dict[str, tuple[str, Callable[[Stage], Awaitable[list[Figure]]]]] = {
     "webhooks": ("Pushes that Git servers tell us of", webhooks.run),
     "logs": ("A line of an app on an open page, 100 lines/s", logs.run),
     "viewers": ("A thousand open pages of one log", viewers.run),
+    "stack": ("The production stack in containers", stack.run),
+    "restore": ("A lost server with a hundred projects", restore.run),
     "logtable": ("Ten million log lines in PostgreSQL", logtable.run),
 }
 

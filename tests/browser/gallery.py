@@ -30,6 +30,8 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 HOME = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(HOME))
 
+from devpush.deploy import doctor, findings  # noqa: E402
+from devpush.deploy.findings import Finding, Level  # noqa: E402
 from devpush.models import metric  # noqa: E402
 from devpush.web import figures, metrics  # noqa: E402
 from devpush.web.ansi import ansi, first_line, plain  # noqa: E402
@@ -694,7 +696,145 @@ APP_FACTS: dict[str, Any] = {
         ("E-mail addresses of people", "read", "To sign them in with the address GitHub has verified"),
     ),
 }
+CERTIFICATES = [
+    (
+        Thing(host="push.example.com", valid=True, until=NOW + timedelta(days=71), checked_at=before(minutes=9)),
+        Finding("certificates", Level.ok, ""),
+    ),
+    (
+        Thing(host="*.apps.example.com", valid=True, until=NOW + timedelta(days=12), checked_at=before(minutes=9)),
+        Finding("certificates", Level.warning, "It wasn't renewed.", "", findings.RENEW),
+    ),
+    (
+        Thing(host="shop.apps.example.com", valid=False, until=None, checked_at=before(minutes=1)),
+        Finding(
+            "certificates",
+            Level.error,
+            "",
+            "Let's Encrypt couldn't see that the name leads here.",
+            "Set its DNS record, let port 80 in, then see Traefik's log: devpush logs traefik",
+        ),
+    ),
+]
+FOUND_HERE = [
+    Finding(
+        "dns",
+        Level.error,
+        "*.apps.example.com leads to 198.51.100.7, not to this server.",
+        findings.ELSEWHERE,
+        "Set a record of the type A: *.apps.example.com → 203.0.113.9",
+    ),
+    Finding(
+        "github",
+        Level.error,
+        "GitHub's webhooks don't arrive: the last one got no answer on 23 November, 21:07 UTC.",
+        findings.WHY[0],
+        "See “Recent deliveries” in the App's settings on GitHub, and redeliver one.",
+    ),
+    Finding(
+        "docker",
+        Level.warning,
+        "An update of Docker stops every app for its time.",
+        "live-restore is off.",
+        'Write "live-restore": true into /etc/docker/daemon.json, then: systemctl reload docker',
+    ),
+    Finding(
+        "backups",
+        Level.note,
+        "Backups lie on this server: if its disk is lost, so are they.",
+        "",
+        "Set BACKUP_PLACE to s3://bucket/prefix, or to a folder of another machine.",
+    ),
+]
+WELL = [
+    Finding(part, Level.ok, what)
+    for part, what in (
+        ("database", "PostgreSQL 18.6 answers, with this version's schema."),
+        ("redis", "Redis answers."),
+        ("networks", "2041 networks are free for projects."),
+        ("traefik", "Traefik answers, and leads to the dashboard."),
+        ("firewall", "Apps reach neither the metadata address nor this server's ports."),
+        ("disk", "61 GB of 80 GB are free for the platform (DATA_DIR)."),
+        ("clock", "This server's clock is right."),
+    )
+]
+HEALTH: dict[str, Any] = {
+    "tab": "health",
+    "titles": doctor.TITLES,
+    "inside": False,
+    "findings": FOUND_HERE,
+    "well": WELL,
+    "worst": "error",
+    "summary": doctor.summary(FOUND_HERE),
+    "facts": (
+        ("Version", "0.4.0"),
+        ("Dashboard", "push.example.com"),
+        ("Sites", "*.apps.example.com"),
+        ("Address", "203.0.113.9"),
+        ("Data", "/data"),
+        ("Installation", "0a1b2c3d"),
+    ),
+}
+
+
+def backed_up(hours: float, **given: Any) -> Thing:
+    started = before(hours=hours)
+    facts = {
+        "name": f"devpush-0a1b2c3d-{started:%Y%m%dT%H%M%SZ}-91c3.backup",
+        "place": "/data/backups",
+        "size": 48_211_334,
+        "version": "0.4.0",
+        "error": "",
+        "started_at": started,
+        "finished_at": started + timedelta(seconds=9),
+        "drilled_at": None,
+        "drill_error": "",
+        "removed_at": None,
+    }
+    return Thing(**(facts | given))
+
+
+BACKUPS: dict[str, Any] = {
+    "tab": "backups",
+    "backups": [
+        backed_up(3),
+        backed_up(9, place="/data/snapshots"),
+        backed_up(27, drilled_at=before(hours=20)),
+        backed_up(29, error="S3 refused the key (403): see S3_ACCESS_KEY_ID.", size=None),
+        backed_up(51),
+        backed_up(200, removed_at=before(hours=3)),
+    ],
+    "last": backed_up(3),
+    "next_at": NOW + timedelta(hours=21),
+    "drilled": backed_up(27, drilled_at=before(hours=20)),
+    "every": 24,
+    "keep": 7,
+    "place": "/data/backups",
+    "able": True,
+    "running": False,
+    "size": findings.size,
+    "findings": FOUND_HERE[3:],
+}
+SECURED: dict[str, Any] = {
+    "tab": "certificates",
+    "certificates": CERTIFICATES,
+    "domains": [
+        Thing(
+            hostname="www.acme.example",
+            certificate="failed",
+            certificate_note="Let's Encrypt got no answer from www.acme.example by http.",
+            project=Thing(slug="shop", name="Shop"),
+        )
+    ],
+    "good": 4,
+    "secure": True,
+    "staging": False,
+    "wildcard": "*.apps.example.com",
+    "provider": "cloudflare",
+    "email": "olga@example.com",
+}
 OPERATOR: dict[str, Any] = {
+    "tab": "sign-in",
     "form": {},
     "errors": {},
     "failed": "",
@@ -868,6 +1008,14 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
     "sign-in-providers": ("auth/sign_in.html", {"me": None, "mail_configured": False, "providers": PROVIDERS, "form": {}, "errors": {}}),
     "sign-in-stray": ("auth/trouble.html", {"me": None, "heading": "You are not signed in", "message": "There is an account with the address ada@example.com here already. Sign in to it the usual way, then connect GitHub under Account → Sign-in methods.", "back": ("/auth/sign-in", "Back to signing in")}),
     "connect-github": ("auth/connect.html", {"following": "/api/github/install/callback"}),
+    "server": ("operator/health.html", HEALTH),
+    "server-well": ("operator/health.html", HEALTH | {"findings": [], "worst": "ok", "summary": "All is well.", "inside": True}),
+    "server-looking": ("operator/health.html", HEALTH | {"findings": None}),
+    "server-backups": ("operator/backups.html", BACKUPS),
+    "server-backups-first": ("operator/backups.html", BACKUPS | {"backups": [], "last": None, "next_at": None, "drilled": None, "findings": []}),
+    "server-backups-none": ("operator/backups.html", BACKUPS | {"backups": [], "last": None, "next_at": None, "drilled": None, "able": False}),
+    "server-certificates": ("operator/certificates.html", SECURED),
+    "server-certificates-none": ("operator/certificates.html", SECURED | {"certificates": [], "domains": [], "secure": False, "wildcard": "", "good": 0, "email": ""}),
     "operator": ("operator/show.html", OPERATOR),
     "operator-app": ("operator/show.html", OPERATOR | {"app": GITHUB_APP, "app_facts": APP_FACTS, "access": {"path": "/srv/devpush/access.json", "broken": "", "rules": 14, "kinds": [(11, "address", "addresses"), (2, "domain", "domains"), (1, "pattern with *", "patterns with *")], "shut_out": True}}),
     "operator-settings": ("operator/show.html", OPERATOR | {"app": GITHUB_APP, "app_facts": APP_FACTS | {"installations": []}, "from_settings": True, "access": {"path": "/srv/devpush/access.json", "broken": "it is not JSON (Expecting ',' delimiter: line 3 column 5 (char 42))", "rules": 0, "kinds": [], "shut_out": False}}),

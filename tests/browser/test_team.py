@@ -98,6 +98,7 @@ async def make_the_app(hub: Hub) -> None:
     await page.get_by_role("button", name="Sign in").click()
     await page.get_by_role("button", name="Account menu").click()
     await page.get_by_role("link", name="Server").click()
+    await page.get_by_role("link", name="Sign-in and GitHub").click()
     await operator.look("server-no-app")
     await page.get_by_role("button", name="Create GitHub App").click()
     await operator.look("server-manifest")

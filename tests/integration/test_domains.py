@@ -130,7 +130,8 @@ async def test_behind_https_each_domain_gets_a_certificate_of_its_own(world: Fak
     domain = await looked_at(world, domain)
     [table] = world.proxy.tables.values()
     assert {route.host: route.certificate for route in table.routes}["www.example.com"]
-    assert [route.host for route in table.routes if route.certificate] == ["www.example.com"]
+    assert all(route.certificate for route in table.routes if "-id-" not in route.host)
+    assert not any(route.secured for route in table.routes), "there is none to send visitors to"
     assert (domain.certificate, domain.certificate_until) == ("waiting", None)
     await later(domain, hours=2)
     domain = await looked_at(world, domain)
@@ -140,6 +141,7 @@ async def test_behind_https_each_domain_gets_a_certificate_of_its_own(world: Fak
     world.proxy.certificates["www.example.com"] = Certificate(until, fits=True)
     domain = await looked_at(world, domain)
     assert (domain.certificate, domain.certificate_until, domain.certificate_note) == ("valid", until, "")
+    assert [route.host for route in world.proxy.tables[str(project.id)].routes if route.secured] == ["www.example.com"]
     world.proxy.certificates["www.example.com"] = Certificate(now() + timedelta(days=3), fits=True)
     assert "not renewed yet" in (await looked_at(world, domain)).certificate_note
 

@@ -17,8 +17,9 @@ import asyncpg
 import pytest
 import redis.asyncio
 
+from devpush.adapters.traefik import TraefikProxy
 from devpush.errors import BadSettings
-from devpush.local import Endpoints, Local, endpoints
+from devpush.local import Endpoints, Https, Local, endpoints
 
 pytestmark = pytest.mark.integration
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -176,6 +177,40 @@ async def test_a_new_route_answers(home: Path) -> None:
         await until_async(lambda: says(found.traefik_url, "shop.localhost", "an app"))
 
 
+async def test_https_is_served_and_certificates_are_asked_for(home: Path) -> None:
+    """Nobody issues any here; what it does with those of an issuer, test_acme.py looks at."""
+    https = Https(free_port(), "https://127.0.0.1:9/directory", "ada@example.com")
+    async with embedded(home, "traefik", https=https) as (_, found):
+        proxy = TraefikProxy(
+            Path(str(found.traefik_config_dir)),
+            staging=home / "traefik" / "staging",
+            entrypoint=str(found.traefik_url),
+            api_ping=None,
+            secure=f"https://127.0.0.1:{https.port}",
+        )
+        await proxy.write_platform("http://127.0.0.1:1", "push.example.com")
+        await until_async(lambda: _bad_gateway(https.port))
+        assert not (await proxy.certificate("push.example.com")).fits
+        resolvers = json.loads(await asyncio.to_thread((home / "traefik" / "static.yml").read_text))
+        acme = resolvers["certificatesResolvers"]["letsencrypt"]["acme"]
+        assert (acme["caServer"], acme["email"]) == (https.directory, https.email)
+        with pytest.raises(BadSettings, match="TRAEFIK_SECURE_URL"):
+            async with embedded(home.with_name("another"), "traefik", https=https):
+                pass
+
+
+async def _bad_gateway(port: int) -> bool:
+    """The dashboard's router leads to its process, which isn't there."""
+    url, name = f"https://127.0.0.1:{port}", "push.example.com"
+    with suppress(aiohttp.ClientError):
+        async with (
+            aiohttp.ClientSession() as client,
+            client.get(url, headers={"Host": name}, ssl=False, server_hostname=name) as answer,
+        ):
+            return answer.status == 502
+    return False
+
+
 async def test_secrets_are_for_our_eyes_only(home: Path) -> None:
     async with embedded(home) as (_, found):
         password = str(found.redis_url).split(":")[2].split("@")[0]
@@ -209,6 +244,7 @@ async def embedded(
     *wanted: str,
     http_port: int | None = None,
     bind: str = "127.0.0.1",
+    https: Https | None = None,
 ) -> AsyncIterator[tuple[Local, Endpoints]]:
     chosen = wanted or ALL
     local = Local(
@@ -218,6 +254,7 @@ async def embedded(
         traefik="traefik" in chosen,
         http_port=http_port or free_port(),
         bind=bind,
+        https=https,
     )
     async with local as found:
         yield local, found

@@ -1,4 +1,4 @@
-"""The operator's page: the GitHub App in two clicks, how people sign in, and who may."""
+"""The operator's page of how people come in: the GitHub App in two clicks, how people sign in, and who may."""
 
 import asyncio
 import html
@@ -60,9 +60,9 @@ async def prepared(olga: Visitor, **form: str) -> tuple[str, str, dict[str, Any]
 
 
 async def test_only_the_operator_finds_it(app: Quart, olga: Visitor) -> None:
-    assert (await olga.get("/operator")).status == 200
+    assert (await olga.get("/operator/sign-in")).status == 200
     alice = await Visitor(app).signed_in(await cast.alice())
-    for path in ("/operator", "/operator/github/created?code=x&state=y"):
+    for path in ("/operator/sign-in", "/operator/github/created?code=x&state=y"):
         assert (await alice.get(path)).status == 404
     assert (await alice.post("/operator/github/manifest")).status == 404
     assert (await alice.post("/operator/github/removal")).status == 404
@@ -135,7 +135,7 @@ async def test_a_webhook_is_asked_for_where_github_can_reach_it(
     action, _, manifest = await prepared(olga)
     assert action.startswith(f"{github_url}/settings/apps/new?")
     assert ("hook_attributes" in manifest, "default_events" in manifest) == (hooked, hooked)
-    told = "reach" in html.unescape((await olga.get("/operator")).text)
+    told = "reach" in html.unescape((await olga.get("/operator/sign-in")).text)
     assert told is not hooked
     assert len(manifest["name"]) <= 34
 
@@ -144,9 +144,9 @@ async def test_the_app_that_github_made_is_kept_and_shown(olga: Visitor, world: 
     _, state, _ = await prepared(olga)
     world.github.manifests["a-code"] = MADE
     back = await olga.get(f"/operator/github/created?{urlencode({'code': 'a-code', 'state': state})}")
-    assert back.location == "/operator"
+    assert back.location == "/operator/sign-in"
     assert await github.app(world) == MADE
-    page = (await olga.get("/operator")).text
+    page = (await olga.get("/operator/sign-in")).text
     assert "The GitHub App Our Push is made" in page
     assert 'href="https://github.com/apps/our-push"' in page
     assert 'href="https://github.com/apps/our-push/installations/new"' in page
@@ -158,8 +158,8 @@ async def test_without_its_state_nothing_is_made(app: Quart, olga: Visitor, worl
     world.github.manifests["a-code"] = MADE
     for state in ("", "x", "x" * 5000):
         back = await olga.get(f"/operator/github/created?{urlencode({'code': 'a-code', 'state': state})}")
-        assert back.location == "/operator"
-        assert "begin here" in (await olga.get("/operator")).text
+        assert back.location == "/operator/sign-in"
+        assert "begin here" in (await olga.get("/operator/sign-in")).text
     _, state, _ = await prepared(olga)
     elsewhere = await Visitor(app).signed_in(await User.operator("localhost"))
     await elsewhere.get(f"/operator/github/created?code=a-code&state={state}")
@@ -172,11 +172,11 @@ async def test_without_its_state_nothing_is_made(app: Quart, olga: Visitor, worl
 async def test_what_github_refuses_is_told(olga: Visitor, world: FakeWorld) -> None:
     _, state, _ = await prepared(olga)
     await olga.get(f"/operator/github/created?code=old&state={state}")
-    assert "works once, within an hour" in (await olga.get("/operator")).text
+    assert "works once, within an hour" in (await olga.get("/operator/sign-in")).text
     _, state, _ = await prepared(olga)
     world.github.away = 1
     await olga.get(f"/operator/github/created?code=old&state={state}")
-    assert "answer" in (await olga.get("/operator")).text
+    assert "answer" in (await olga.get("/operator/sign-in")).text
     assert await GitHubApp.all().count() == 0
 
 
@@ -186,7 +186,7 @@ async def test_there_is_one_app_at_a_time(olga: Visitor, world: FakeWorld) -> No
     world.github.manifests |= {"one": MADE, "two": replace(MADE, id=8, name="Another")}
     await olga.get(f"/operator/github/created?code=one&state={first}")
     await olga.get(f"/operator/github/created?code=two&state={second}")
-    assert "There is a GitHub App already: Our Push" in (await olga.get("/operator")).text
+    assert "There is a GitHub App already: Our Push" in (await olga.get("/operator/sign-in")).text
     assert (await olga.post("/operator/github/manifest")).status == 422
     assert (await GitHubApp.get()).app_id == 7
 
@@ -199,7 +199,7 @@ async def test_the_app_of_the_settings_wins_and_is_not_removed_here(olga: Visito
         github_app_name="Company Push",
         github_url="https://github.example.com",
     )
-    page = (await olga.get("/operator")).text
+    page = (await olga.get("/operator/sign-in")).text
     assert "Company Push" in page
     assert "GITHUB_APP_*" in page
     assert "Forget the App" not in page
@@ -220,47 +220,47 @@ async def test_the_app_is_forgotten_when_its_name_is_typed(olga: Visitor, world:
         refresh_token="ghr_1",
     )
     await cast.project(github_repo_id=22, github_installation_id=1)
-    assert "1 project from GitHub" in (await olga.get("/operator")).text
+    assert "1 project from GitHub" in (await olga.get("/operator/sign-in")).text
     refused = await olga.post("/operator/github/removal", {"confirmation": "something"})
     assert (refused.status, "Please type our-push" in refused.text) == (422, True)
     assert await GitHubApp.all().count() == 1
-    assert (await olga.post("/operator/github/removal", {"confirmation": "our-push"})).location == "/operator"
+    assert (await olga.post("/operator/github/removal", {"confirmation": "our-push"})).location == "/operator/sign-in"
     assert await github.app(world) is None
     assert await GitHubInstallation.all().count() + await GitHubToken.all().count() == 0
     kept = await Identity.get()
     assert not kept.access_token
-    assert "Create GitHub App" in (await olga.get("/operator")).text
+    assert "Create GitHub App" in (await olga.get("/operator/sign-in")).text
 
 
 # How and who
 
 
 async def test_it_tells_which_ways_of_signing_in_work_and_what_the_others_lack(olga: Visitor, world: FakeWorld) -> None:
-    page = (await olga.get("/operator")).text
+    page = (await olga.get("/operator/sign-in")).text
     assert "Set SMTP_HOST" in page
     assert "Set GOOGLE_CLIENT_ID" in page
     assert "http://push.example.com:8000/auth/google/callback" in page
     world.settings = replace(
         world.settings, smtp_host="smtp.example.com", google_client_id="us", google_client_secret="secret"
     )
-    page = (await olga.get("/operator")).text
+    page = (await olga.get("/operator/sign-in")).text
     assert "Sent by smtp.example.com" in page
     assert "By OpenID Connect" in page
 
 
 async def test_it_tells_who_may_sign_in(olga: Visitor, world: FakeWorld) -> None:
-    assert "Everybody" in (await olga.get("/operator")).text
+    assert "Everybody" in (await olga.get("/operator/sign-in")).text
     access_file(world).write_text('{"emails": ["a@b.c", "d@e.f"], "globs": ["*@x.org"]}')
-    page = (await olga.get("/operator")).text
+    page = (await olga.get("/operator/sign-in")).text
     assert "3 rules" in page
     assert "2 addresses, 1 pattern with *" in page
     assert "These rules shut you out: operator@localhost" in page
     access_file(world).write_text('{"emails": ["operator@localhost"]}')
-    page = (await olga.get("/operator")).text
+    page = (await olga.get("/operator/sign-in")).text
     assert "1 rule<" in page
     assert "shut you out" not in page
     access_file(world).write_text("{")
-    page = (await olga.get("/operator")).text
+    page = (await olga.get("/operator/sign-in")).text
     assert "Nobody may sign in" in page
     assert "it is not JSON" in page
 
@@ -280,8 +280,8 @@ async def test_app_made_and_signed_in_with_it(
         assert action.startswith(github_server.url)
         state = parse_qs(urlsplit(action).query)["state"][0]
         made = await click(f"{github_server.url}/settings/apps", {"manifest": json.dumps(manifest), "state": state})
-        assert (await olga.get(made)).location == "/operator"
-        assert manifest["name"] in (await olga.get("/operator")).text
+        assert (await olga.get(made)).location == "/operator/sign-in"
+        assert manifest["name"] in (await olga.get("/operator/sign-in")).text
 
         alice = Visitor(app)
         away = await alice.post("/auth/github", {"purpose": "sign_in"})
@@ -289,7 +289,7 @@ async def test_app_made_and_signed_in_with_it(
         assert (await alice.get(f"{back.path}?{back.query}")).location == "/"
         assert "alice@example.com" in (await alice.get("/account")).text
 
-        [install] = re.findall(r'href="([^"]*/installations/new)"', (await olga.get("/operator")).text)
+        [install] = re.findall(r'href="([^"]*/installations/new)"', (await olga.get("/operator/sign-in")).text)
         setup = await click(install, {"account": "acme", "state": ""})
         arrived = await alice.get(setup)
         assert arrived.location.startswith("/teams/")

@@ -351,7 +351,6 @@ async def test_a_rollback_cut_off_in_the_middle_leaves_what_serves(world: FakeWo
     assert world.containers._find(name).running, "the sweep stopped what a rollback was waking"
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-    await rollback.forget_cut_off()
     await settled(world)
     assert not world.containers._find(name).running
     assert world.proxy.hosts()[f"{project.slug}.localhost"] == str(second.id)
@@ -399,6 +398,41 @@ async def test_variables_reach_the_app_byte_for_byte_and_builds_keep_none(world:
     assert world.containers.environments[0]["SECRET"] == value
     workshops = [one for one in world.containers.all.values() if not one.spec.name.endswith("-app")]
     assert all(not one.spec.environment for one in workshops)
+
+
+async def test_an_app_whose_image_is_gone_too_is_built_again_from_git_as_it_was(world: FakeWorld) -> None:
+    """Somebody pruned the engine; or this is another server, onto which a backup was restored."""
+    project = await shop(world, build="make")
+    await Variable.keep(project.id, {"COLOUR": "blue"})
+    old = await pushed(world, project)
+    world.git.commit(project.repo_url, {"main.py": "print('never pushed to us')"})
+    await Variable.keep(project.id, {"COLOUR": "red"})
+    await Project.filter(id=project.id).update(build="make everything")
+    await world.containers.remove(Names(world.installation).container(old, "app"))
+    await world.containers.remove_image(str(old.image))
+    for _ in range(2):  # a second look changes nothing
+        await sweep.Sweeper(world).sweep()
+    [queued] = await Deployment.filter(state=State.queued)
+    done = await rolled_out(world, queued)
+    assert (done.state, done.commit_sha, done.config) == (State.succeeded, old.commit_sha, old.config)
+    assert json.loads(done.variables)["COLOUR"] == "blue"
+    assert set(world.proxy.hosts().values()) == {str(done.id)}
+    await old.refresh_from_db()
+    assert f"built again from Git, as {done.short_id}" in old.health_note
+
+
+async def test_nothing_is_built_again_while_something_newer_is_on_its_way(world: FakeWorld) -> None:
+    project = await shop(world)
+    old = await pushed(world, project)
+    newer = await push.deploy_branch(world, project, "main", by=None)
+    await world.containers.remove(Names(world.installation).container(old, "app"))
+    await world.containers.remove_image(str(old.image))
+    await sweep.Sweeper(world).sweep()
+    assert await Deployment.filter(state=State.queued).count() == 1
+    done = await rolled_out(world, newer)
+    await sweep.Sweeper(world).sweep()
+    assert set(world.proxy.hosts().values()) == {str(done.id)}
+    assert not await Deployment.exists(state=State.queued)
 
 
 async def test_the_sweep_brings_back_what_is_wanted_and_mends_routes(world: FakeWorld) -> None:

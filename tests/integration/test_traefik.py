@@ -24,10 +24,10 @@ from hypercorn.config import Config
 from yarl import URL
 
 from devpush.adapters.docker import DockerContainers
-from devpush.adapters.traefik import HEADER, TRANSPORT, TraefikProxy
+from devpush.adapters.traefik import TRANSPORT, TraefikProxy
 from devpush.errors import Unavailable
 from devpush.local import Endpoints
-from devpush.ports import Certificate, ContainerSpec, Limits, Redirect, Route, RouteTable
+from devpush.ports import MARK_HEADER, Certificate, ContainerSpec, Limits, Redirect, Route, RouteTable
 from tests.conftest import free_port
 from tests.fakes import FakeWorld
 from tests.images import own_engine, own_network, small_image
@@ -219,7 +219,7 @@ async def test_the_certificate_that_visitors_are_shown_is_seen(tmp_path: Path, p
                 aiohttp.ClientSession() as client,
                 client.get(secure, headers={"Host": host}, ssl=False, server_hostname=host) as answer,
             ):
-                assert (answer.status, answer.headers[HEADER]) == (200, deployment)
+                assert (answer.status, answer.headers[MARK_HEADER]) == (200, deployment)
     with pytest.raises(Unavailable, match="does not answer by https"):
         await proxy.certificate("www.example.com")
 
@@ -361,7 +361,7 @@ class Load:
                         method, f"{self.entrypoint}/cgi-bin/x", headers={"Host": self.host}
                     ) as answer:
                         text = await answer.text()
-                        self.seen.add(answer.headers.get(HEADER, ""))
+                        self.seen.add(answer.headers.get(MARK_HEADER, ""))
                         if (answer.status, text) != (200, "here\n"):
                             self.failed.append(f"{answer.status} {text}")
                 except aiohttp.ClientError as error:
@@ -427,7 +427,7 @@ async def app(
 
 async def get(proxy: TraefikProxy, host: str) -> tuple[int, str, str | None]:
     async with aiohttp.ClientSession() as client, client.get(proxy.entrypoint, headers={"Host": host}) as answer:
-        return answer.status, await answer.text(), answer.headers.get(HEADER)
+        return answer.status, await answer.text(), answer.headers.get(MARK_HEADER)
 
 
 async def body(url: str) -> str:

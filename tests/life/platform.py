@@ -319,6 +319,8 @@ class Operator:
     """The operator in a browser: signed in by a one-time link."""
 
     platform: Platform
+    port: int = 0
+    """Where the dashboard is visited: at its own port (0), or through Traefik."""
     cookies: aiohttp.CookieJar = field(default_factory=lambda: aiohttp.CookieJar(unsafe=True))  # 127.0.0.1 is no name
 
     async def sign_in(self) -> Self:
@@ -340,7 +342,7 @@ class Operator:
             aiohttp.ClientSession(cookie_jar=self.cookies, timeout=TIMEOUT) as client,
             client.request(
                 method,
-                f"http://127.0.0.1:{self.platform.port}{path}",
+                f"http://127.0.0.1:{self.port or self.platform.port}{path}",
                 data=form,
                 headers={"Host": f"localhost:{self.platform.port}"},
                 allow_redirects=False,

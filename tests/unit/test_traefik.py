@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import os
 import stat
+import time
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,9 +15,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devpush.adapters.traefik import HEADER, TraefikProxy, parsed, rendered, rendered_platform
+from devpush.adapters.traefik import TraefikProxy, parsed, rendered, rendered_platform
 from devpush.errors import Unavailable
-from devpush.ports import Redirect, Route, RouteTable
+from devpush.ports import MARK_HEADER, Redirect, Route, RouteTable
 from tests.patience import PATIENCE
 
 PROJECT = "0b9c6a34-2f4e-4b43-9d5a-3c1f2e7a9b10"
@@ -24,6 +26,7 @@ ONE, TWO = (str(UUID(int=number)) for number in (1, 2))
 ids = st.uuids().map(str)
 labels = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", fullmatch=True)
 hosts = st.lists(labels, min_size=1, max_size=3).map(lambda parts: ".".join([*parts, "localhost"]))
+certificates = st.sampled_from([(False, False), (True, False), (True, True)])  # asked for, and there
 upstreams = st.ip_addresses(v=4).map(lambda address: f"http://{address}:8000")
 
 
@@ -31,7 +34,7 @@ upstreams = st.ip_addresses(v=4).map(lambda address: f"http://{address}:8000")
 def tables(draw: st.DrawFn) -> RouteTable:
     deployments = draw(st.dictionaries(ids, upstreams, min_size=1, max_size=4))
     chosen = draw(st.dictionaries(hosts, st.sampled_from(sorted(deployments)), max_size=6))
-    routes = [Route(host, id, deployments[id], draw(st.booleans())) for host, id in sorted(chosen.items())]
+    routes = [Route(host, id, deployments[id], *draw(certificates)) for host, id in sorted(chosen.items())]
     elsewhere = sorted(draw(st.sets(hosts, max_size=3)) - set(chosen))
     return RouteTable(draw(ids), tuple(routes), tuple(draw(redirects(host)) for host in elsewhere))
 
@@ -39,7 +42,7 @@ def tables(draw: st.DrawFn) -> RouteTable:
 @st.composite
 def redirects(draw: st.DrawFn, host: str) -> Redirect:
     to = f"{draw(st.sampled_from(['http', 'https']))}://{draw(hosts)}"
-    return Redirect(host, to, draw(st.sampled_from([301, 302, 307, 308])), draw(st.booleans()))
+    return Redirect(host, to, draw(st.sampled_from([301, 302, 307, 308])), *draw(certificates))
 
 
 @given(tables())
@@ -222,9 +225,11 @@ async def test_a_changed_file_says_nothing(proxy: TraefikProxy) -> None:
 
 async def test_what_a_killed_process_left_is_cleared_away(proxy: TraefikProxy) -> None:
     (proxy.staging / "x-1.staged").write_text("half")
+    os.utime(proxy.staging / "x-1.staged", (time.time(), time.time() - 120))
+    (proxy.staging / "x-2.staged").write_text("the process beside us is at it")
     (proxy.staging / "fallback.yml").write_text("somebody else's")
     await proxy.write_platform("http://127.0.0.1:8000", None)
-    assert [path.name for path in proxy.staging.iterdir()] == ["fallback.yml"]
+    assert {path.name for path in proxy.staging.iterdir()} == {"fallback.yml", "x-2.staged"}
 
 
 async def test_a_folder_that_is_gone_is_told(tmp_path: Path) -> None:
@@ -269,7 +274,7 @@ async def answering(answers: list[tuple[int | None, str]]) -> AsyncIterator[tupl
             asked.append(await reader.readuntil(b"\r\n\r\n"))
             status, deployment = answers[min(len(asked), len(answers)) - 1]
             if status:
-                head = f"HTTP/1.1 {status} X\r\nConnection: close\r\n{HEADER}: {deployment}\r\n"
+                head = f"HTTP/1.1 {status} X\r\nConnection: close\r\n{MARK_HEADER}: {deployment}\r\n"
                 writer.write(f"{head}Content-Length: 0\r\n\r\n".encode())
         except (asyncio.IncompleteReadError, ConnectionError):
             pass  # whoever asked has stopped looking
@@ -281,3 +286,69 @@ async def answering(answers: list[tuple[int | None, str]]) -> AsyncIterator[tupl
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", asked
     finally:
         server.close()
+
+
+# Certificates
+
+
+def secure(*hosts: str, secured: bool = False, wildcard: str = "") -> dict[str, dict[str, object]]:
+    """The routers of a project whose hosts have certificates."""
+    routes = tuple(
+        Route(host, ONE, "http://10.0.0.1:8000", certificate=True, secured=secured) for host in sorted(hosts)
+    )
+    table = RouteTable(PROJECT, routes)
+    text = rendered(table, wildcard)
+    assert parsed(PROJECT, text, wildcard) == table
+    routers: dict[str, dict[str, object]] = json.loads(text)["http"]["routers"]
+    return {name.removeprefix(f"{PROJECT}-"): router for name, router in routers.items()}
+
+
+def test_visitors_are_sent_to_https_only_once_there_is_a_certificate() -> None:
+    before, after = secure("a.example"), secure("a.example", secured=True)
+    assert before["a.example"]["middlewares"] == [ONE, f"{PROJECT}-retry"]
+    assert before["a.example_secure"]["middlewares"] == [ONE, f"{PROJECT}-retry"], "nobody is told to stay there yet"
+    assert after["a.example"]["middlewares"] == [f"{PROJECT}-to-https"]
+    assert after["a.example_secure"]["middlewares"] == [f"{PROJECT}-stay", ONE, f"{PROJECT}-retry"]
+
+
+def test_a_redirected_host_goes_straight_to_where_it_leads() -> None:
+    table = RouteTable(PROJECT, (), (Redirect("a.example", "https://b.example", 308, certificate=True, secured=True),))
+    text = rendered(table)
+    assert parsed(PROJECT, text) == table
+    routers = json.loads(text)["http"]["routers"]
+    plain, by_https = routers[f"{PROJECT}-a.example_elsewhere"], routers[f"{PROJECT}-a.example_elsewhere_secure"]
+    assert by_https["middlewares"] == [f"{PROJECT}-stay", *plain["middlewares"]]
+
+
+def test_one_certificate_is_for_the_names_right_under_the_domain() -> None:
+    found = secure(
+        "shop.apps.example", "a.b.apps.example", "apps.example", "evilapps.example", wildcard="*.apps.example"
+    )
+    tls = {name: router["tls"] for name, router in found.items() if "tls" in router}
+    assert tls.pop("shop.apps.example_secure") == {
+        "certResolver": "wildcard",
+        "domains": [{"main": "*.apps.example"}],
+    }
+    assert list(tls.values()) == [{"certResolver": "letsencrypt"}] * 3
+    with pytest.raises(ValueError):
+        secure("shop.apps.example`", wildcard="*.apps.example`")
+
+
+def test_a_file_of_before_a_wildcard_is_written_anew() -> None:
+    table = RouteTable(PROJECT, (Route("shop.apps.example", ONE, "http://10.0.0.1:8000", certificate=True),))
+    assert parsed(PROJECT, rendered(table), "*.apps.example") is None
+
+
+def test_the_dashboard_is_for_https_only_where_there_is_https() -> None:
+    plain = json.loads(rendered_platform("http://127.0.0.1:8000", "push.example"))["http"]["routers"]
+    assert {name: router["entryPoints"] for name, router in plain.items()} == {
+        "platform-unknown-hosts": ["web"],
+        "platform-dashboard": ["web"],
+    }
+    text = rendered_platform("http://127.0.0.1:8000", "push.example", https=True, wildcard="*.apps.example")
+    routers = json.loads(text)["http"]["routers"]
+    assert routers["platform-dashboard"]["middlewares"] == ["platform-to-https"]
+    assert routers["platform-dashboard_secure"]["tls"] == {"certResolver": "letsencrypt"}
+    assert routers["platform-unknown-hosts"]["middlewares"] == ["platform-unmarked"], "whoever has no certificate"
+    asked_for_at_once = routers["platform-unknown-hosts_secure"]["tls"]
+    assert asked_for_at_once == {"certResolver": "wildcard", "domains": [{"main": "*.apps.example"}]}

@@ -30,7 +30,7 @@ if (lacking.length) throw new Error(`Templates use ${lacking.join(", ")}: add it
 
 const old = ["chrome111", "firefox128", "safari16.4"] // as Tailwind has it
 const withThem = { "metrics.css": readFileSync("node_modules/uplot/dist/uPlot.min.css", "utf8") }
-for (const name of ["log.css", "metrics.css", "settings.css"]) {
+for (const name of ["log.css", "metrics.css", "server.css", "settings.css"]) {
   const styles = `@layer ours {${withThem[name] ?? ""}${readFileSync(name, "utf8")}}`
   writeFileSync(`../${name}`, transformSync(styles, { loader: "css", minify: true, target: old }).code)
 }
@@ -42,7 +42,7 @@ const symbols = icons.sort().map((name) => {
 })
 writeFileSync("../icons.svg", `<svg xmlns="http://www.w3.org/2000/svg">\n${symbols.join("\n")}\n</svg>\n`)
 
-const served = ["app.css", "app.js", "log.css", "log.js", "metrics.css", "metrics.js", "moments.js", "settings.css", "settings.js", "icons.svg", "vendor/htmx.min.js", "vendor/uplot.min.js", "vendor/alpine-csp.min.js"]
+const served = ["app.css", "app.js", "log.css", "log.js", "metrics.css", "metrics.js", "moments.js", "server.css", "settings.css", "settings.js", "icons.svg", "vendor/htmx.min.js", "vendor/uplot.min.js", "vendor/alpine-csp.min.js"]
 rmSync("../packed", { recursive: true, force: true })
 mkdirSync("../packed")
 for (const name of served) {
