@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 def parser() -> argparse.ArgumentParser:
     root = argparse.ArgumentParser(
         prog="devpush.py",
-        description="/dev/push: push to deploy, on your own server. Settings come from the environment (docs/configure.md)",
+        description="/dev/push: push to deploy, on your own server. Settings: docs/configure.md",
     )
     commands = root.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add(commands, "serve", _serve, "run the platform: dashboard, deployments, everything; Ctrl-C stops it")

@@ -47,7 +47,7 @@ class Installation(Model):
     id = fields.CharField(max_length=8, primary_key=True)
     key_check = SecretField()
     front = fields.CharField(max_length=64, null=True)
-    """The process that serves the dashboard, as Traefik reaches it (http://127.0.0.1:8000). During updates there are two."""
+    """The process that serves the dashboard, as Traefik reaches it (http://127.0.0.1:8000)."""
     alarmed_at = fields.DatetimeField(null=True)
     """When the operator was last told that backups are missing."""
     created_at = fields.DatetimeField(auto_now_add=True)
