@@ -190,7 +190,6 @@ put_back() {
 put_all_back() {
   local code=0
   give_front_back || code=1
-  echo "DBG after give: $(front) $code"; answers || echo "DBG already 502"
   docker stop --time 30 "$(container "$NEW")" || true # requests that it still answers come to their end
   # shellcheck disable=SC2046  # no word, or more
   docker rm -f "$(container "$NEW")" $(left_over) || true
@@ -201,7 +200,7 @@ put_all_back() {
   fi
   [ -z "$TARGET" ] || git -C "$ROOT" checkout --quiet "$BEFORE" || code=1
   install -m 600 "$KEPT" "$SETTINGS" || code=1
-  answers || { code=1; echo "DBG row: $(front)"; docker exec "$(container "$OLD")" sh -c 'cat /data/traefik/dynamic/platform* ' | grep url; docker logs --tail 8 "$(container "$OLD")" 2>&1; }
+  answers || code=1
   return "$code"
 }
 

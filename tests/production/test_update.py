@@ -119,8 +119,8 @@ async def test_an_update_that_fails_is_put_back(
         update = await installed.update(f"v{version}", READY_WITHIN="20")
     installed.take_back()
     assert update.code == 1, update.said
-    assert reason in update.said
-    assert "Nothing has changed: Version 0.9.1 goes on serving." in update.said
+    assert reason in update.said, update.said
+    assert "Nothing has changed: Version 0.9.1 goes on serving." in update.said, update.said
     assert visitors.failed == []
     assert await installed.facts() == before
     assert await installed.stack.sql("SELECT count(*) FROM pg_tables WHERE tablename = 'half_done'") == "0"
@@ -133,7 +133,7 @@ async def test_an_update_that_is_interrupted_is_put_back(installed: Installation
     update.interrupt(signal.SIGINT)
     await update.ended()
     assert update.code == 1, update.said
-    assert "The update was interrupted. Nothing has changed:" in update.said
+    assert "The update was interrupted. Nothing has changed:" in update.said, update.said
     assert await installed.facts() == before
 
 
