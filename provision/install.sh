@@ -91,17 +91,6 @@ begin_settings() {
 END
 }
 
-# put NAME VALUE: takes the place of what was there.
-put() {
-  local rest
-  [[ "$1" =~ ^[A-Z][A-Z0-9_]*$ ]] || fail "$1 is not the name of a setting. Please write --set NAME=VALUE."
-  [[ "$2" != *$'\n'* ]] || fail "$1 must be one line."
-  [ "$(setting "$1")" != "$2" ] || return 0
-  rest="$(grep -v "^$1=" "$SETTINGS")" || true
-  (umask 077 && printf '%s\n%s=%s\n' "$rest" "$1" "$2" >"$SETTINGS.new")
-  mv "$SETTINGS.new" "$SETTINGS"
-}
-
 missing() { [ -n "$(setting "$1")" ] || put "$1" "$2"; }
 
 ask() {

@@ -3,7 +3,7 @@
 #   bash provision/quickstart.sh            run in the foreground; Ctrl-C stops all that it started
 #   bash provision/quickstart.sh --detach   return once everything is live
 #   bash provision/quickstart.sh --stop     stop what --detach started
-# PORT (8000) and HTTP_PORT (8080) are the dashboard's and the apps' ports; every other setting of README.md works too.
+# PORT (8000) and HTTP_PORT (8080) are the dashboard's and the apps' ports; every other setting (docs/configure.md) works too.
 # shellcheck source=provision/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 

@@ -97,7 +97,7 @@ look() {
   [ "${free:-$FREE_NEEDED}" -ge "$FREE_NEEDED" ] ||
     no "There are only $((free / 1000)) MB free on the disk; $((FREE_NEEDED / 1000)) are needed." || return
   docker update --restart=unless-stopped "$(container "$OLD")" || return
-  ! runs "$NEW" || docker stop --time 30 "$(container "$NEW")" || return
+  ! runs "$NEW" || docker stop -t 30 "$(container "$NEW")" || return
   remove_colour "$NEW"
 }
 
@@ -155,7 +155,7 @@ drain() {
     [ "$left" -lt 300 ] || break
     sleep 0.1
   done
-  docker stop --time 30 "$old" # what it leaves is taken up by the new one
+  docker stop -t 30 "$old" # what it leaves is taken up by the new one
 }
 
 # Its image stays under its colour's name until the next update; older ones go.
@@ -190,7 +190,7 @@ put_back() {
 put_all_back() {
   local code=0
   give_front_back || code=1
-  docker stop --time 30 "$(container "$NEW")" || true # requests that it still answers come to their end
+  docker stop -t 30 "$(container "$NEW")" || true # requests that it still answers come to their end
   # shellcheck disable=SC2046  # no word, or more
   docker rm -f "$(container "$NEW")" $(left_over) || true
   if [ -n "$IMAGE_BEFORE" ]; then

@@ -269,6 +269,7 @@ async def alarm(world: World) -> None:
 
 def _mail(settings: Settings, to: str, what: str) -> Mail:
     where = f"{settings.dashboard_url}/operator"
-    text = f"{what}\n\nLook at {where}, or run on the server: python devpush.py doctor\n"
+    command = "devpush doctor" if settings.production else "python devpush.py doctor"
+    text = f"{what}\n\nLook at {where}, or run on the server: {command}\n"
     html = f'<p>{escape(what)}</p><p>Look at <a href="{escape(where)}">{escape(where)}</a>, or run on the server: '
-    return Mail(to, f"{settings.app_name}: backups need you", text, f"{html}<code>python devpush.py doctor</code></p>")
+    return Mail(to, f"{settings.app_name}: backups need you", text, f"{html}<code>{command}</code></p>")

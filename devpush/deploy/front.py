@@ -27,8 +27,8 @@ async def take(world: World, process: str) -> None:
     with suppress(Unavailable):
         if not process or await world.proxy.seen(NOBODYS, "/health", process, timeout=SEEN_TIMEOUT):
             return
-    if before and await is_here(world):
-        await _move(world, to=before)
+    if before:
+        await _move(world, to=before, only_from=mine)
     raise Unavailable(
         f"Traefik doesn't lead to the dashboard at {mine}. Please look at its log, and whether it reads the files in "
         "TRAEFIK_CONFIG_DIR."
@@ -39,7 +39,7 @@ async def follow(world: World) -> None:
     """Traefik's file says that this process is in front, if it is. The others leave it alone: their version, or their
     settings, may be those of before the update."""
     if await is_here(world):
-        await _move(world, to=here(world.settings))
+        await _move(world, to=here(world.settings), only_from=here(world.settings))
 
 
 async def is_here(world: World) -> bool:
@@ -51,10 +51,12 @@ async def whose(world: World) -> str:
     return (await Installation.this()).front or here(world.settings)
 
 
-async def _move(world: World, *, to: str) -> str | None:
-    """The row and the file, under the row's lock; who was in front before."""
+async def _move(world: World, *, to: str, only_from: str | None = None) -> str | None:
+    """The row and the file, under the row's lock; who was in front before. `only_from`: nothing, if it is another by now."""
     async with in_transaction():
         row = await Installation.select_for_update().get()
+        if only_from and row.front != only_from:
+            return row.front
         before, row.front = row.front, to
         await row.save(update_fields=["front"])
         await world.proxy.write_platform(to, world.settings.hostname if world.settings.production else None)

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
+import asyncpg
 import pytest
 
 from devpush.deploy import front, rollback
@@ -66,6 +67,27 @@ async def test_the_front_alone_says_where_the_dashboard_is(blue: FakeWorld, gree
     assert blue.proxy.platform is None
     await Sweeper(green).sweep()
     assert green.proxy.platform == (GREEN, "new.example.com")
+
+
+async def test_who_was_in_front_does_not_take_it_back_in_the_moment_in_which_it_is_taken(
+    db: str, blue: FakeWorld, green: FakeWorld
+) -> None:
+    """The dashboard led to a process that was being stopped, until the next sweep: 502 for everybody."""
+    green.proxy.marks |= {GREEN: "green's life"}
+    await front.take(green, "green's life")
+    connection = await asyncpg.connect(db)
+    async with connection.transaction():
+        await connection.execute("UPDATE installation SET front = $1", BLUE)
+        following = asyncio.create_task(front.follow(green))
+        waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        await until(lambda: _one(connection, waits))
+    await following
+    await connection.close()
+    assert (await Installation.this()).front == BLUE
+
+
+async def _one(connection: asyncpg.Connection, query: str) -> object:
+    return await connection.fetchval(query)
 
 
 async def test_a_sweep_leaves_the_rollback_alone_that_the_other_process_is_at(

@@ -9,6 +9,7 @@ import pytest
 from devpush.adapters.docker import DockerContainers
 from tests.images import DOCKER_HOST, clear
 from tests.life.platform import Ended, until
+from tests.production.installation import installation
 from tests.production.stack import Stack, command, new_stack, own_settings
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
@@ -16,7 +17,8 @@ pytestmark = [pytest.mark.integration, pytest.mark.slow]
 PASSPHRASE = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
 SHORT_ID = "<dd>[0-9a-f]{7}</dd>"
 """Of its deployment, which the example tells."""
-SECRETS = ("SECRET_KEY", "ENCRYPTION_KEY", "POSTGRES_PASSWORD", "REDIS_PASSWORD")
+KEYS = ("SECRET_KEY", "ENCRYPTION_KEY")
+SECRETS = (*KEYS, "POSTGRES_PASSWORD", "REDIS_PASSWORD")
 
 
 @pytest.fixture
@@ -69,6 +71,25 @@ async def test_the_same_sites_answer_on_another_server(stack: Stack, tmp_path: P
     assert await stack.sql("SELECT trigger FROM deployment WHERE state = 'succeeded' ORDER BY number DESC LIMIT 1") == (
         "rebuild"
     )
+
+
+async def test_the_servers_own_command_takes_the_keys_back() -> None:
+    """As on a server that was installed anew: with its own keys, no row of the backup could be read."""
+    async with installation(script=False) as installed:
+        stack = installed.stack
+        stack.settings["BACKUP_PASSPHRASE"] = PASSPHRASE
+        stack.write_settings()
+        await stack.up()
+        made = await stack.devpush("backup")
+        assert made.code == 0, made.err
+        before = {name: stack.settings[name] for name in KEYS}
+        stack.settings |= {name: own_settings()[name] for name in KEYS}
+        stack.write_settings()
+        done = await installed.run("devpush", "restore", "--replace", "latest")
+        assert done.code == 0, done.said
+        written = (installed.folder / ".env").read_text().splitlines()
+        assert all(f"{name}={value}" in written for name, value in before.items())
+        await stack.ready("blue")
 
 
 async def carried_away(stack: Stack, folder: Path) -> str:
