@@ -52,7 +52,7 @@ async def whose(world: World) -> str:
 
 
 async def _move(world: World, *, to: str, only_from: str | None = None) -> str | None:
-    """The row and the file, under the row's lock; who was in front before. `only_from`: nothing, if it is another by now."""
+    """The row and the file, under the row's lock; who was in front. `only_from`: nothing if another is by now."""
     async with in_transaction():
         row = await Installation.select_for_update().get()
         if only_from and row.front != only_from:
