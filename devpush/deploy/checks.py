@@ -9,8 +9,6 @@ from ipaddress import IPv4Network, ip_address
 from pathlib import Path
 from typing import Self
 
-from tortoise import connections
-
 from devpush import __version__
 from devpush.deploy import backup, findings, github, plan, runners
 from devpush.deploy.findings import PROBE_LABEL, Finding, Level, error, note, ok, warning
@@ -96,14 +94,16 @@ async def database(patient: Patient) -> list[Finding]:
     if why := patient.missing.get("database"):
         return [error("database", "The database can't be asked.", cause=why, fix=START)]
     try:
-        [row] = await connections.get("default").execute_query_dict("SHOW server_version")
-        applied = set(await _column("SELECT version FROM aerich WHERE app = 'models'"))
+        [row] = await fetch(VERSIONS)
     except AWAY as trouble:
         return [error("database", "The database doesn't answer.", cause=_told(trouble), fix=START)]
     there = {file.name for file in (MIGRATIONS / "models").glob("[0-9]*.py")}
-    return findings.postgres(str(row["server_version"]), len(there - applied))
+    return findings.postgres(row["server"], len(there.difference(row["applied"])))
 
 
+VERSIONS = """
+SELECT current_setting('server_version') AS server, array(SELECT version FROM aerich WHERE app = 'models') AS applied
+"""
 START = "See whether it runs: devpush status. It is reached by the POSTGRES_… settings, and Redis by REDIS_URL."
 
 
@@ -400,10 +400,6 @@ async def backups(patient: Patient) -> list[Finding]:
     settings = patient.settings
     trouble, last = await backup.trouble(settings), await backup.last_good(settings)
     return findings.backups(trouble, last, settings, now())
-
-
-async def _column(sql: str) -> list[str]:
-    return [str(next(iter(row.values()))) for row in await fetch(sql)]
 
 
 def _told(trouble: Exception) -> str:

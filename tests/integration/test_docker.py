@@ -261,7 +261,7 @@ async def test_a_container_lives(make: Make) -> None:
     assert seen.labels["kind"] == "app"
     assert container in [found.id for found in await engine.list({"kind": "app"})]
     assert await engine.list({"kind": "other"}) == []
-    await engine.stop(container, grace=2)
+    await engine.stop(container, grace=20)
     await engine.stop(container)
     seen = await engine.inspect(container)
     assert seen
