@@ -1,9 +1,11 @@
 """The nouns. Tortoise finds every model here."""
 
+from devpush.models.audit import AuditEntry
 from devpush.models.backup import Backup
 from devpush.models.certificate import Certificate
 from devpush.models.delivery import Delivery, Receipt, Report
 from devpush.models.deployment import Deployment, State
+from devpush.models.disk import DiskSample, ProjectDisk
 from devpush.models.domain import Domain, DomainState
 from devpush.models.github import GitHubApp, GitHubInstallation, GitHubToken
 from devpush.models.people import (
@@ -25,10 +27,12 @@ from devpush.models.route import Alias, AliasKind
 __all__ = [
     "Alias",
     "AliasKind",
+    "AuditEntry",
     "Backup",
     "Certificate",
     "Delivery",
     "Deployment",
+    "DiskSample",
     "Domain",
     "DomainState",
     "EmailChange",
@@ -42,6 +46,7 @@ __all__ = [
     "Member",
     "OAuthAttempt",
     "Project",
+    "ProjectDisk",
     "Receipt",
     "Report",
     "Role",

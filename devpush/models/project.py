@@ -65,7 +65,14 @@ class Project(Model):
     cpu_quota = fields.IntField()
     memory_mb = fields.IntField()
     subnet = fields.CharField(max_length=18, null=True, unique=True)
+    drain_seconds = fields.IntField(null=True)
+    """How long what served goes on for connections that last, once a newer one serves; null: DRAIN_SECONDS."""
+    cache_mb = fields.IntField(null=True)
+    """The most that its build caches take on disk; null: BUILD_CACHE_MB."""
     removing_at = fields.DatetimeField(null=True)
+    """When somebody deleted it: nothing of it is served or seen any more. Until `ends_at` it can be restored."""
+    ends_at = fields.DatetimeField(null=True)
+    """When all that is left of it goes for good."""
     created_at = fields.DatetimeField(auto_now_add=True)
     updated_at = fields.DatetimeField(auto_now=True)
     active_at = fields.DatetimeField(auto_now_add=True)
@@ -121,6 +128,8 @@ class Environment(Model):
     color = fields.CharField(max_length=20, default="green")
     branch = fields.CharField(max_length=255)
     position = fields.IntField(default=0)
+    kept_images = fields.IntField(null=True)
+    """To how many of its newest deployments one can roll back without a build; null: KEPT_IMAGES."""
     created_at = fields.DatetimeField(auto_now_add=True)
 
     class Meta:

@@ -20,7 +20,7 @@ DESTRUCTIVE = {
     r"|\bADD\s+CONSTRAINT\b(?!.*\bNOT\s+VALID\b)|\bCREATE\s+UNIQUE\s+INDEX\b"
     r"|\bADD\s+(COLUMN\s+)?(IF\s+NOT\s+EXISTS\s+)?(?!CONSTRAINT)\"?\w+\"?\s+(?:(?!\bDEFAULT\b|;|,\s*ADD\b).)*\bNOT\s+NULL\b"
     r"(?:(?!\bDEFAULT\b|;|,\s*ADD\b).)*(?=;|,\s*ADD\b|$)",
-    "empties a table": r"\bTRUNCATE\b|\bDELETE\s+FROM\b",
+    "empties a table": r"(?<!\bOR )\bTRUNCATE\b|\bDELETE\s+FROM\b",
 }
 REVIEWED: dict[str, str] = {}
 """A statement (as it stands, spaces made one) → why it may run beside the version before: since which version that no
