@@ -117,7 +117,8 @@ async def drill(settings: Settings) -> None:
 async def rotate_key(settings: Settings, *, new: bool) -> None:
     if new:
         print(Fernet.generate_key().decode())
-        print("Put it in front of ENCRYPTION_KEY (new,old), restart the platform, run rotate-key.", file=sys.stderr)
+        print("Put it in front of ENCRYPTION_KEY (new,old), start the platform anew, run rotate-key.", file=sys.stderr)
+        print("In containers the platform starts anew by: devpush update --here", file=sys.stderr)
         return
     async with open_database(settings, running_services(settings)):
         moved = 0
@@ -129,7 +130,7 @@ async def rotate_key(settings: Settings, *, new: bool) -> None:
     which = "The other one" if others == 1 else f"The other {others}"
     print(f"Every secret is under the first key of ENCRYPTION_KEY now; {moved} were not.")
     if others:
-        print(f"{which} may go, if the platform was restarted with this list before. Then restart it again.")
+        print(f"{which} may go, if the platform was started anew with this list before. Then start it anew again.")
 
 
 # What they stand on

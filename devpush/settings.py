@@ -111,6 +111,8 @@ class Settings:
     s3_region: str = "us-east-1"
     s3_access_key_id: str = ""
     s3_secret_access_key: str = field(default="", repr=False)
+    deleted_keep_days: int = 7
+    """How long a deleted project can be restored; 0: not at all."""
     metrics_token: str = field(default="", repr=False)
     """What Prometheus shows at /metrics; without one there is no such page."""
     allow_private_addresses: tuple[str, ...] = ()
@@ -142,8 +144,9 @@ class Settings:
 
     @property
     def dashboard_url(self) -> str:
-        """Where people reach the dashboard, without a final slash. The only source of absolute links."""
-        if self.production:
+        """Where people reach the dashboard, without a final slash. The only source of absolute links.
+        While one develops, https means a tunnel: it ends at our port, but doesn't show it."""
+        if self.production or self.url_scheme == "https":
             return f"{self.url_scheme}://{self.hostname}"
         return f"{self.url_scheme}://{self.hostname}:{self.port}"
 
@@ -267,6 +270,7 @@ class _Reader:
             s3_region=self.text("S3_REGION", "us-east-1"),
             s3_access_key_id=self.text("S3_ACCESS_KEY_ID"),
             s3_secret_access_key=self.text("S3_SECRET_ACCESS_KEY"),
+            deleted_keep_days=self.number("DELETED_KEEP_DAYS", 7, 0, 365),
             metrics_token=self.text("METRICS_TOKEN"),
             allow_private_addresses=self.networks("ALLOW_PRIVATE_ADDRESSES"),
             source_url=self.url("SOURCE_URL", ""),

@@ -77,6 +77,7 @@ write_settings() {
   missing COMPOSE_PROJECT_NAME devpush
   missing DEPLOY_DOMAIN "$(setting APP_HOSTNAME)"
   missing SERVER_IP "$(own_address)"
+  missing SOURCE_URL "$(origin)"
   missing SECRET_KEY "$(secret)"
   missing ENCRYPTION_KEY "$(head -c 32 /dev/urandom | base64 | tr '+/' '-_')"
   missing POSTGRES_PASSWORD "$(secret)"
@@ -100,6 +101,9 @@ ask() {
   while [ -z "$answer" ]; do read -r -p "$2: " answer; done
   put "$1" "$answer"
 }
+
+# Where newer versions come from, as far as anybody may look there.
+origin() { git -C "$ROOT" remote get-url origin 2>/dev/null | grep -E '^https://[^@]+$' || true; }
 
 secret() { head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \n'; }
 

@@ -165,7 +165,8 @@ async def traefik(patient: Patient) -> list[Finding]:
                 "traefik",
                 f"Traefik doesn't lead to the dashboard: it answers {answer.status}.",
                 cause="Its file for the platform is missing, isn't read, or names a process that is gone.",
-                fix="Restart the platform: it writes the file anew. Traefik's log tells of files that it can't read.",
+                fix="Start the platform anew (devpush update --here): it writes the file again. If that doesn't help, "
+                "Traefik's log says which file it can't read: devpush logs traefik",
             )
         ]
     return [ok("traefik", "Traefik answers, and leads to the dashboard.")]
@@ -287,7 +288,7 @@ async def certificates(patient: Patient) -> list[Finding]:
                 "certificates",
                 "Browsers don't trust the certificates.",
                 cause="They come from Let's Encrypt's staging.",
-                fix="Once all works: LE_STAGING=false, and restart Traefik.",
+                fix="Once all works: LE_STAGING=false in .env, then: devpush update --parts",
             )
         )
     return found

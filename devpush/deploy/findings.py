@@ -175,8 +175,7 @@ def certificate(row: Certificate, now: datetime) -> Finding:
             "certificates",
             level,
             f"{row.host} has no certificate yet.",
-            "Let's Encrypt couldn't see that the name leads here." if waited else "",
-            "Set its DNS record, let port 80 in, then see Traefik's log: devpush logs traefik" if waited else "",
+            *((BY_DNS if row.host.startswith("*.") else BY_HTTP) if waited else ()),
         )
     if row.until < now:
         return error("certificates", f"The certificate of {row.host} ended on {row.until:%-d %B}.", fix=RENEW)
@@ -190,6 +189,14 @@ def certificate(row: Certificate, now: datetime) -> Finding:
     return ok("certificates", f"{row.host} has a certificate until {row.until:%-d %B %Y}.")
 
 
+BY_HTTP = (
+    "Let's Encrypt couldn't see that the name leads here.",
+    "Set its DNS record, let port 80 in, then see Traefik's log: devpush logs traefik",
+)
+BY_DNS = (
+    "Traefik couldn't prove by a DNS record that the domain is yours.",
+    "Look at DNS_PROVIDER and at the credentials in dns.env, then see Traefik's log: devpush logs traefik",
+)
 RENEW = "Traefik's log says why it isn't renewed: devpush logs traefik"
 
 

@@ -1,9 +1,11 @@
 """The end of a project, a team, a user: marked first, and from then on nothing of it is to be seen or wanted; then
-everything of it ends. Cut off anywhere, it is taken up again."""
+everything of it ends. Cut off anywhere, it is taken up again. A project's end can be taken back for some days."""
 
 from collections.abc import Iterable
+from datetime import timedelta
 from uuid import UUID
 
+from tortoise.expressions import Q
 from tortoise.transactions import in_transaction
 
 from devpush.deploy import pictures
@@ -34,10 +36,46 @@ from devpush.ports import Happening, RouteTable, World
 
 
 async def remove_project(world: World, project: Project) -> None:
-    """From now on nothing of it is wanted. The rest is `work`, soon."""
-    await Project.filter(id=project.id, removing_at=None).update(removing_at=now())
+    """From now on nothing of it is to be seen or served. Its rows, images, log and name stay for DELETED_KEEP_DAYS, in
+    which it can be restored; the rest is `work`, then."""
+    days = world.settings.deleted_keep_days
+    ends_at = now() + timedelta(days=days) if days else None
+    await Project.filter(id=project.id, removing_at=None).update(removing_at=now(), ends_at=ends_at)
     await _stop(world, [project])
     world.jobs.work_soon("removals")
+
+
+async def restore_project(world: World, team: Team, project_id: UUID) -> Project:
+    """Take its deletion back: what served serves again, as soon as the sweep has made its containers from their images.
+    Raises NotFound: it isn't the team's, wasn't deleted, or it is too late."""
+    project = await _deleted(team, project_id)
+    if not await Project.filter(id=project_id, ends_at__gt=now()).update(removing_at=None, ends_at=None):
+        raise NotFound
+    world.jobs.sweep_soon()
+    await tell_project(world, project.id, project.team_id)
+    return project
+
+
+async def end_project(world: World, team: Team, project_id: UUID) -> Project:
+    """End a deleted project now, and not after its days. Raises NotFound as restore_project does."""
+    project = await _deleted(team, project_id)
+    if not await Project.filter(id=project_id, ends_at__gt=now()).update(ends_at=now()):
+        raise NotFound
+    world.jobs.work_soon("removals")
+    await tell_project(world, project.id, project.team_id)
+    return project
+
+
+async def deleted_projects(team: Team) -> list[Project]:
+    """Those of a team that can be restored, the last deleted first."""
+    return await Project.filter(team_id=team.id, ends_at__gt=now()).order_by("-removing_at")
+
+
+async def _deleted(team: Team, project_id: UUID) -> Project:
+    project = await Project.get_or_none(id=project_id, team_id=team.id, ends_at__gt=now())
+    if project is None:
+        raise NotFound
+    return project
 
 
 async def remove_team(world: World, team: Team) -> None:
@@ -102,6 +140,7 @@ async def _mark_team(team_id: UUID) -> tuple[list[UUID], list[Project]]:
 
 async def _mark_projects(team_id: UUID) -> list[Project]:
     await Project.filter(team_id=team_id, removing_at=None).update(removing_at=now())
+    await Project.filter(team_id=team_id).update(ends_at=None)  # without the team there is nothing to restore it to
     return await Project.filter(team_id=team_id)
 
 
@@ -122,7 +161,7 @@ async def work(world: World) -> bool:
     """Take whatever is marked to its end. Projects first: the rows above them are how they are found again."""
     for team_id in await column(Team.filter(removing_at__isnull=False)):
         await _stop(world, await _mark_projects(team_id))
-    for project in await Project.filter(removing_at__isnull=False):
+    for project in await Project.filter(Q(ends_at=None) | Q(ends_at__lte=now()), removing_at__isnull=False):
         await _end_project(world, project)
     for team in await Team.filter(removing_at__isnull=False):
         await _end_team(world, team)

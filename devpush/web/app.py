@@ -27,6 +27,7 @@ from devpush.web import (
     avatars,
     bodies,
     csrf,
+    deleted,
     deliveries,
     deployments,
     domains,
@@ -64,8 +65,8 @@ from devpush.web.world import world
 log = logging.getLogger(__name__)
 
 BLUEPRINTS = (
-    account, assets, avatars, deliveries, deployments, domains, email_change, environments, github, health, home,
-    hosts, invitations, logs, members, metrics, new_project, oauth, operator, picker, projects, repository, search,
+    account, assets, avatars, deleted, deliveries, deployments, domains, email_change, environments, github, health,
+    home, hosts, invitations, logs, members, metrics, new_project, oauth, operator, picker, projects, repository, search,
     server, sign_in, streams, team_settings, teams, variables, webhooks,
 )  # fmt: skip
 ANY_HOST = frozenset({"assets.file", "health.health", "health.ready"})

@@ -17,7 +17,7 @@ from devpush.web.addresses import app_urls
 from devpush.web.auth import may, this_project, this_team
 from devpush.web.build_fields import build_values, presets, runner_choices, runner_value
 from devpush.web.domain_card import domain_cards
-from devpush.web.forms import Errors, Form, answer, flash, is_htmx, read_form, redirect_to, refusal, world
+from devpush.web.forms import Errors, Form, answer, flash, is_htmx, path_to, read_form, redirect_to, refusal, world
 from devpush.web.metrics import overview_charts
 from devpush.web.repository_card import Account, pushes_form, repository_card, repository_form
 
@@ -185,6 +185,7 @@ async def settings_context() -> dict[str, Any]:
             "memory_mb": rules.most_memory_mb(settings),
         },
         "removal": _removal(found),
+        "keep_days": settings.deleted_keep_days,
     }
 
 
@@ -218,7 +219,11 @@ async def remove(project_slug: str) -> ResponseReturnValue:
     except Refused as error:
         return await settings_page("danger", form.values, refusal(error))
     await teardown.remove_project(world(), project)
-    flash("success", f"{project.name} is being deleted.")
+    if days := world().settings.deleted_keep_days:
+        restoring = path_to("team_settings.show", team_slug=this_team().slug, _anchor="settings-deleted")
+        flash("success", f"{project.name} is deleted. For {days} days it can be restored.", restoring, "Restore …")
+    else:
+        flash("success", f"{project.name} is being deleted.")
     return redirect_to("teams.overview", team_slug=this_team().slug)
 
 

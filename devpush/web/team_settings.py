@@ -111,6 +111,7 @@ async def _context() -> dict[str, Any]:
         "invitations": await membership.pending(team.id) if manages else [],
         "mail_configured": world().settings.mail_configured,
         "removal": await _removal(team, len(members)) if allowed("remove_team") else None,
+        "deleted": await teardown.deleted_projects(team) if allowed("remove_project") else [],
         "me_id": me().id,
     }
 

@@ -14,7 +14,7 @@ from quart import Quart, Response
 from tortoise import connections
 from werkzeug.routing import Rule
 
-from devpush.deploy import payloads, pictures, push
+from devpush.deploy import payloads, pictures, push, teardown
 from devpush.errors import MovedMeanwhile, Refused, Unavailable, WrongKey
 from devpush.models import (
     Alias,
@@ -74,6 +74,8 @@ LEAST = {
     "account.show": EVERYBODY,
     "auth.sign_out": EVERYBODY,
     "avatars.file": EVERYBODY,
+    "deleted.end": "admin",
+    "deleted.restore": "admin",
     "deliveries.index": "member",
     "deliveries.replay": "member",
     "deployments.cancel": "member",
@@ -183,6 +185,7 @@ LEAST = {
 IDS = {
     "team_slug",
     "project_slug",
+    "project_id",
     "deployment_id",
     "other_id",
     "delivery_id",
@@ -245,6 +248,8 @@ class House:
             await Variable.create(id=self.names["variable_id"], project=self.project, key="TOKEN", value="secret")
         if not await Domain.exists(id=self.names["domain_id"]):
             await cast.domain(self.project, id=self.names["domain_id"])
+        moment = datetime.now(UTC)
+        await Project.filter(id=self.names["project_id"]).update(removing_at=moment, ends_at=moment + timedelta(days=7))
         for role in Role:
             await Member.get_or_create(team_id=team, user=self.people[role], defaults={"role": role})
         await Member.get_or_create(team_id=team, user_id=self.names["user_id"], defaults={"role": Role.member})
@@ -288,8 +293,11 @@ async def house(db: str, world: FakeWorld) -> House:
     invitation = str(uuid4())
     await invitation_for_eve(team.id, people["owner"], invitation)
     await Session.begin(people["owner"], ip="", user_agent="")
+    deleted = await cast.project()
+    await teardown.remove_project(world, deleted)
     names = {
         "team_slug": team.slug,
+        "project_id": str(deleted.id),
         "project_slug": project.slug,
         "deployment_id": str(earlier.id),
         "other_id": str(current.id),

@@ -568,7 +568,7 @@ INVITED = [
 ]  # fmt: skip
 TEAM_SETTINGS = {
     "team": TEAM, "tab": "settings", "forms": {"general": {"name": "Acme", "slug": "acme"}, "members": {"email": "", "role": "member"}, "picture": {}, "danger": {}}, "members": PEOPLE, "invitations": INVITED,
-    "my_role": "owner", "givable": ["member", "admin", "owner"], "changeable": {each.id for each in PEOPLE}, "can": {"change": True, "manage": True, "remove": True}, "may_leave": True, "mail_configured": True,
+    "my_role": "owner", "givable": ["member", "admin", "owner"], "changeable": {each.id for each in PEOPLE}, "can": {"change": True, "manage": True, "remove": True}, "may_leave": True, "mail_configured": True, "deleted": [],
     "removal": {"projects": ["Shop", "Docs", "Marketing site"], "more": 2, "members": 4}, "me_id": ME.id,
 }  # fmt: skip
 WAITING = [
@@ -658,7 +658,7 @@ SETTINGS: dict[str, Any] = {
         kind="https", name="git.example.com/acme/shop", link="https://git.example.com/acme/shop", trouble="", account=None,
         told=True, token_kept=True, public_key="", hook=Thing(url="https://push.example.com/api/hooks/0d9f4d0e-6b1d-4a63-9d0f-5f7a2b8c1e42", has_secret=True, unreachable=False),
     ),
-    "removal": Thing(deployments=118, variables=3, hostnames=["shop.localhost:8080", "shop-env-staging.localhost:8080"]),
+    "keep_days": 7, "removal": Thing(deployments=118, variables=3, hostnames=["shop.localhost:8080", "shop-env-staging.localhost:8080"]),
 }  # fmt: skip
 SSH_REPOSITORY = Thing(
     **vars(SETTINGS["repository"]) | {"kind": "ssh", "link": "", "token_kept": False, "public_key": KEY}
@@ -1028,6 +1028,7 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
     "projects": ("teams/projects.html", ON_TEAM | {"tab": "projects", "projects": CARDS, "page": Thing(number=2, pages=3, total=61), "q": ""}),
     "projects-nothing": ("teams/projects.html", ON_TEAM | {"tab": "projects", "projects": [], "page": Thing(number=1, pages=1, total=0), "q": "zebra"}),
     "team-settings": ("teams/settings.html", TEAM_SETTINGS),
+    "team-settings-deleted": ("teams/settings.html", TEAM_SETTINGS | {"deleted": [Thing(id=identity(700), name="Old shop", removing_at=before(hours=3), ends_at=NOW + timedelta(days=6)), Thing(id=identity(701), name="An experiment with an uncommonly long name that nobody shortened", removing_at=before(days=6), ends_at=NOW + timedelta(days=1))]}),
     "team-settings-refused": ("teams/settings.html", TEAM_SETTINGS | {"team": Thing(**vars(TEAM), avatar="0123456789abcdef"), "failed": "members", "form": {"email": "ada@example.com", "role": "admin"}, "errors": {"email": "ada@example.com is in this team already.", "form": "A team keeps at least one owner. Make somebody else an owner first."}}),
     "team-settings-link": ("teams/settings.html", TEAM_SETTINGS | {"mail_configured": False, "link_for": "margaret@example.com", "link": "https://push.example.com/invitations/2bq0tQ9mXk3sX1zVn0pE7aJr5uYw8dLc4hGf6iTyOsA", "invitations": INVITED[:1]}),
     "team-settings-member": ("teams/settings.html", TEAM_SETTINGS | {"can": {}, "givable": [], "changeable": set(), "invitations": [], "me_id": PEOPLE[3].id}),

@@ -106,6 +106,11 @@ def test_what_must_be_set_is_missed_at_once(name: str, installed: dict[str, str]
             read(installed | {name: ""})
 
 
+def test_behind_a_tunnel_the_dashboard_shows_no_port() -> None:
+    assert read({"URL_SCHEME": "https", "APP_HOSTNAME": "ada.ngrok.app"}).dashboard_url == "https://ada.ngrok.app"
+    assert read({}).dashboard_url == "http://localhost:8000"
+
+
 def test_what_install_leaves_to_compose_is_a_production_server(installed: dict[str, str]) -> None:
     settings: Settings = read(installed)
     assert settings.production

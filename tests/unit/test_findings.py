@@ -100,6 +100,11 @@ def test_certificates(valid: bool, until: timedelta | None, age: timedelta, leve
     assert "push.example.com" in found.what
 
 
+def test_a_wildcard_that_is_missing_is_a_matter_of_dns_credentials() -> None:
+    row = Certificate(host="*.apps.example.com", valid=False, until=None, created_at=NOW - timedelta(hours=1))
+    assert "dns.env" in findings.certificate(row, NOW).fix
+
+
 HERE = "https://push.example.com/api/github/webhook"
 
 
