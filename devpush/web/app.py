@@ -65,9 +65,9 @@ from devpush.web.world import world
 log = logging.getLogger(__name__)
 
 BLUEPRINTS = (
-    account, assets, avatars, deleted, deliveries, deployments, domains, email_change, environments, github, health,
-    home, hosts, invitations, logs, members, metrics, new_project, oauth, operator, picker, projects, repository, search,
-    server, sign_in, streams, team_settings, teams, variables, webhooks,
+    account, assets, avatars, deleted, deliveries, deployments, domains, email_change, environments, github,
+    health, home, hosts, invitations, logs, members, metrics, new_project, oauth, operator, picker, projects,
+    repository, search, server, sign_in, streams, team_settings, teams, variables, webhooks,
 )  # fmt: skip
 ANY_HOST = frozenset({"assets.file", "health.health", "health.ready"})
 """What answers on every hostname: /static/ because the page that says "nothing is live here" is shown there."""
