@@ -12,7 +12,7 @@ import uvloop
 from devpush import checkup, safekeeping, terminal
 from devpush import settings as environment
 from devpush.adapters.docker import DockerContainers
-from devpush.deploy import runners
+from devpush.deploy import audit, runners
 from devpush.errors import BadSettings, DeployFailed, Refused, Unavailable, WrongKey
 from devpush.jobs import call
 from devpush.models import database
@@ -192,6 +192,7 @@ async def _rotate_key(settings: Settings, arguments: argparse.Namespace) -> None
 async def _sign_in_link(settings: Settings, _: argparse.Namespace) -> None:
     async with open_database(settings, running_services(settings)):
         print(await operator_link(settings))
+        await audit.record(audit.COMMAND_LINE, "sign_in_link.made")
 
 
 async def _deploy(settings: Settings, arguments: argparse.Namespace) -> int:

@@ -13,7 +13,7 @@ from cryptography.fernet import Fernet
 from devpush.adapters.docker import DockerContainers
 from devpush.adapters.dump import PgDumps
 from devpush.adapters.vault import Places
-from devpush.deploy import backup, restore, rotate
+from devpush.deploy import audit, backup, restore, rotate
 from devpush.errors import BadSettings, Refused, Unavailable
 from devpush.jobs import call
 from devpush.local import Endpoints
@@ -126,6 +126,7 @@ async def rotate_key(settings: Settings, *, new: bool) -> None:
             moved += rows
             if rows:
                 print(f"{column}: {rows} stored under the first key.")
+        await audit.record(audit.COMMAND_LINE, "keys.rotated", rows=moved)
     others = len(settings.encryption_keys) - 1
     which = "The other one" if others == 1 else f"The other {others}"
     print(f"Every secret is under the first key of ENCRYPTION_KEY now; {moved} were not.")

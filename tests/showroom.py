@@ -173,6 +173,7 @@ async def showroom(world: FakeWorld) -> Showroom:
         "hostname": "shop.localhost",
         "provider": "github",
         "kind": "team",
+        "export": "csv",
         "whose_id": str(team.id),
         "version": "0123456789abcdef",
         "name": "theme.js",

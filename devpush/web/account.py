@@ -16,6 +16,7 @@ from devpush.models.database import fetch
 from devpush.models.names import RESERVED, SLUG
 from devpush.models.people import now
 from devpush.web import avatars, methods, session
+from devpush.web.activity import did
 from devpush.web.auth import me, signed_in
 from devpush.web.forms import Errors, answer, flash, is_htmx, read_form, redirect_to, refusal, world
 from devpush.web.identities import PROVIDERS
@@ -121,6 +122,7 @@ async def save_general() -> Response:
     if errors:
         return await _general(form.values, errors, status=422)
     me().name, me().username = name, username
+    await did("account.changed", name=name, username=username)
     if is_htmx():
         return await _general({"name": name, "username": username}, saved=True)
     flash("success", "Saved.")
@@ -134,6 +136,7 @@ async def save_avatar() -> Response:
         me().avatar = await avatars.save("user", me().id, (await request.files).get("picture"))
     except Refused as error:
         return await page(failed="general", errors=refusal(error), status=422)
+    await did("picture.changed", "of their account")
     flash("success", "That is your picture now.")
     return redirect_to("account.show")
 
@@ -142,6 +145,7 @@ async def save_avatar() -> Response:
 @signed_in
 async def remove_avatar() -> Response:
     await avatars.forget("user", me().id)
+    await did("picture.changed", "of their account")
     flash("success", "Your picture is gone.")
     return redirect_to("account.show")
 
@@ -185,6 +189,7 @@ async def disconnect(provider: str) -> Response:
         await methods.disconnect(me(), provider)
     except Refused as error:
         return await page(failed="methods", errors=refusal(error), status=422)
+    await did("method.disconnected", PROVIDERS[provider])
     flash("success", f"{PROVIDERS[provider]} is disconnected.")
     return redirect_to("account.show", _anchor="account-methods")
 
@@ -197,6 +202,7 @@ async def disconnect(provider: str) -> Response:
 async def end_session(session_id: UUID) -> Response:
     if not await session.end(session_id, user=me()):
         raise NotFound
+    await did("sessions.ended", "of one browser")
     flash("success", "That session has ended.")
     return redirect_to("account.show", _anchor="account-sessions")
 
@@ -206,6 +212,7 @@ async def end_session(session_id: UUID) -> Response:
 async def end_all_sessions() -> Response:
     """Signed out everywhere, here as well."""
     await session.end(user=me())
+    await did("sessions.ended", "everywhere")
     g.session_token = ""
     flash("success", "You are signed out everywhere.")
     return redirect_to("auth.sign_in")
@@ -239,6 +246,7 @@ async def remove() -> Response:
         await teardown.remove_user(world(), me())
     except Refused as error:
         return await page(failed="danger", form=form.values, errors=refusal(error), status=422)
+    await did("account.deleted", me().email)
     g.session_token = ""
     flash("success", "Your account is gone.")
     return redirect_to("auth.sign_in")

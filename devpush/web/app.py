@@ -22,6 +22,7 @@ from devpush.ports import REDIRECT_HEADER, World
 from devpush.settings import ROOT, Settings
 from devpush.web import (
     account,
+    activity,
     assets,
     auth,
     avatars,
@@ -65,7 +66,7 @@ from devpush.web.world import world
 log = logging.getLogger(__name__)
 
 BLUEPRINTS = (
-    account, assets, avatars, deleted, deliveries, deployments, domains, email_change, environments, github,
+    account, activity, assets, avatars, deleted, deliveries, deployments, domains, email_change, environments, github,
     health, home, hosts, invitations, logs, members, metrics, new_project, oauth, operator, picker, projects,
     repository, search, server, sign_in, streams, team_settings, teams, variables, webhooks,
 )  # fmt: skip

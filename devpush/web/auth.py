@@ -26,6 +26,7 @@ MAY: Mapping[str, Role] = {
     "leave_team": Role.member,
     "change_team": Role.admin,
     "manage_members": Role.admin,
+    "view_audit": Role.admin,
     "remove_team": Role.owner,
 }
 """Action → the least role in the team that may do it."""

@@ -10,6 +10,7 @@ from devpush.errors import NotFound, Refused
 from devpush.models import Delivery
 from devpush.models.reading import Page, plain
 from devpush.web import webhooks
+from devpush.web.activity import did
 from devpush.web.auth import allowed, may, me, this_project
 from devpush.web.forms import answer, flash, redirect_to, world
 from devpush.web.query import asked_number
@@ -54,6 +55,7 @@ async def replay(project_slug: str, delivery_id: UUID) -> ResponseReturnValue:
         raise NotFound
     try:
         deployment = await push.replay(world(), this_project(), delivery, by=me())
+        await did("delivery.replayed", delivery.branch)
     except Refused as refused:
         flash("error", str(refused))
         return redirect_to("deliveries.index", project_slug=project_slug)

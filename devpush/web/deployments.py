@@ -11,6 +11,7 @@ from devpush.deploy import compare, push, rollback
 from devpush.errors import DeployFailed, NotFound, Refused
 from devpush.models import Deployment, forge, reading, reading_moves, rules
 from devpush.models.choices import choices
+from devpush.web.activity import did
 from devpush.web.addresses import app_urls
 from devpush.web.auth import may, me, this_project
 from devpush.web.forms import answer, flash, is_htmx, path_to, read_form, redirect_to, redirect_to_path, world
@@ -59,6 +60,7 @@ async def create(project_slug: str) -> ResponseReturnValue:
     try:
         branch = rules.branch(form.text("branch", limit=400))
         deployment = await push.deploy_branch(world(), this_project(), branch, by=me())
+        await did("deployment.started", branch, commit=deployment.commit_sha[:7])
     except Refused as refused:
         flash("error", str(refused))
         return redirect_to("projects.overview", project_slug=project_slug)
@@ -128,7 +130,7 @@ async def commits(project_slug: str, deployment_id: UUID, other_id: UUID) -> Res
 @may("deploy")
 async def redeploy(project_slug: str, deployment_id: UUID) -> ResponseReturnValue:
     deployment = await _deployment(deployment_id)
-    return await _to_new(deployment, push.redeploy(world(), deployment, by=me()))
+    return await _to_new(deployment, push.redeploy(world(), deployment, by=me()), "deployment.redeployed")
 
 
 @bp.post("/projects/<project_slug>/deployments/<uuid:deployment_id>/cancellation")
@@ -137,6 +139,7 @@ async def cancel(project_slug: str, deployment_id: UUID) -> ResponseReturnValue:
     deployment = await _deployment(deployment_id)
     try:
         await push.cancel(world(), deployment)
+        await did("deployment.cancelled", deployment.short_id)
         flash("success", f"{deployment.short_id} is cancelled.")
     except Refused as refused:
         flash("error", str(refused))
@@ -162,11 +165,17 @@ async def roll_back(project_slug: str, deployment_id: UUID) -> ResponseReturnVal
     deployment = await _deployment(deployment_id)
     try:
         # Once asked for it goes to its end, also when the browser has gone away meanwhile.
-        flash("success", await asyncio.shield(rollback.roll_back(world(), deployment, by=me())))
+        flash("success", await asyncio.shield(_roll_back(deployment)))
     except (Refused, DeployFailed) as failure:
         flash("error", str(failure))
         return _to(deployment.id)
     return redirect_to("projects.overview", project_slug=project_slug)
+
+
+async def _roll_back(deployment: Deployment) -> str:
+    said = await rollback.roll_back(world(), deployment, by=me())
+    await did("deployment.rolled_back", deployment.short_id)
+    return said
 
 
 @bp.get("/projects/<project_slug>/deployments/<uuid:deployment_id>/promotion", endpoint="promote")
@@ -184,7 +193,7 @@ async def confirm_promote(project_slug: str, deployment_id: UUID) -> ResponseRet
 @may("deploy")
 async def promote(project_slug: str, deployment_id: UUID) -> ResponseReturnValue:
     deployment = await _deployment(deployment_id)
-    return await _to_new(deployment, push.promote(world(), deployment, by=me()))
+    return await _to_new(deployment, push.promote(world(), deployment, by=me()), "deployment.promoted")
 
 
 def _confirmation(name: str, move: reading_moves.Move, changes: compare.Changes) -> Response:
@@ -237,10 +246,12 @@ async def _deployment(id: UUID) -> Deployment:
     return deployment
 
 
-async def _to_new(old: Deployment, making: Awaitable[Deployment]) -> ResponseReturnValue:
+async def _to_new(old: Deployment, making: Awaitable[Deployment], what: str) -> ResponseReturnValue:
     """To the deployment that is made; back to the old one, with the reason, if it is refused."""
     try:
-        return _to((await making).id)
+        made = await making
+        await did(what, old.short_id, branch=old.branch)
+        return _to(made.id)
     except Refused as refused:
         flash("error", str(refused))
         return _to(old.id)

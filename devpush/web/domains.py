@@ -10,6 +10,7 @@ from devpush.deploy.domains import Purpose
 from devpush.errors import NotFound, Refused
 from devpush.models import Domain, DomainState, rules
 from devpush.web import environments
+from devpush.web.activity import did
 from devpush.web.auth import may, me, this_project
 from devpush.web.forms import Errors, Form, read_form, world
 from devpush.web.projects import refused_card, saved_card
@@ -35,6 +36,7 @@ async def add(project_slug: str) -> ResponseReturnValue:
     if not errors:
         with errors.of("form"):
             await domains.add(world(), this_project(), hostname, purpose, by=me())
+            await did("domain.added", hostname)
     if errors:
         return await refused_card("domains", form.values, errors)
     return await saved_card("domains", f"{hostname} is added. Make its DNS record now.")
@@ -48,6 +50,7 @@ async def save(project_slug: str, domain_id: UUID) -> ResponseReturnValue:
     if not errors:
         with errors.of("form"):
             await domains.change(world(), domain, purpose)
+            await did("domain.changed", domain.hostname)
     if errors:
         return await refused_card("domains", {**form.values, "which": str(domain_id)}, errors)
     return await saved_card("domains", f"{domain.hostname} is changed.")
@@ -71,6 +74,7 @@ async def check(project_slug: str, domain_id: UUID) -> ResponseReturnValue:
 async def remove(project_slug: str, domain_id: UUID) -> ResponseReturnValue:
     domain = await _domain(domain_id)
     await domains.remove(world(), domain)
+    await did("domain.removed", domain.hostname)
     return await saved_card("domains", f"{domain.hostname} is removed.")
 
 

@@ -10,6 +10,7 @@ from devpush.access import Access, Denial, report
 from devpush.errors import Forbidden
 from devpush.models import User
 from devpush.web import session
+from devpush.web.activity import did
 from devpush.web.throttle import Throttle, client_key
 from devpush.web.world import world
 
@@ -74,3 +75,4 @@ async def enter(user: User) -> None:
     if user.removing_at:
         raise Forbidden(BEING_DELETED)
     await session.sign_in(user)
+    await did("session.begun", by=user)

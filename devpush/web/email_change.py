@@ -11,6 +11,7 @@ from devpush.errors import Forbidden, NotFound, Refused
 from devpush.models import EmailChange, User
 from devpush.models.people import hash_token, normal_email, now
 from devpush.web import account, mails, methods, throttle
+from devpush.web.activity import did
 from devpush.web.auth import me, signed_in
 from devpush.web.door import door
 from devpush.web.forms import answer, flash, path_to, read_form, redirect_to, refusal, world
@@ -89,6 +90,7 @@ async def confirm(token: str) -> Response:
         raise Refused(f"{change.email} belongs to another account. Yours keeps the address it has.") from None
     if methods.has_mailbox(me()):
         current_app.add_background_task(_send, before, "email_changed", {"new": change.email})
+    await did("email.changed", change.email, before=before)
     flash("success", f"Your address is {change.email} now.")
     return redirect_to("account.show", _anchor="account-email")
 

@@ -12,6 +12,7 @@ from devpush.errors import NotFound, Refused
 from devpush.models import Deployment, Environment, rules
 from devpush.models.project import PRODUCTION
 from devpush.web import throttle
+from devpush.web.activity import did
 from devpush.web.auth import may, me, this_project
 from devpush.web.forms import Errors, Form, answer, flash, is_htmx, read_form, redirect_to, refusal, world
 from devpush.web.projects import refused_card, saved_card, settings_page
@@ -30,6 +31,7 @@ async def add(project_slug: str) -> ResponseReturnValue:
     if not errors:
         with errors.of("form"):
             made = await environments.add(world(), this_project(), **facts)
+            await did("environment.added", made.name, branch=made.branch)
             return await saved_card("environments", f"{made.name} is there. It takes {made.branch}.")
     return await refused_card("environments", form.values, errors)
 
@@ -42,6 +44,7 @@ async def save(project_slug: str, environment_id: UUID) -> ResponseReturnValue:
     if not errors:
         with errors.of("form"):
             saved = await environments.change(world(), this_project(), environment_id, **facts)
+            await did("environment.changed", saved.name, branch=saved.branch)
             return await saved_card("environments", f"Saved. {saved.name} takes {saved.branch}.")
     return await refused_card("environments", {**form.values, "which": str(environment_id)}, errors)
 
@@ -68,6 +71,7 @@ async def move(project_slug: str, environment_id: UUID) -> ResponseReturnValue:
     if by is None:
         raise Refused("An environment moves up or down.")
     await environments.move(world(), this_project(), environment.id, by)
+    await did("environment.moved", environment.name)
     return await saved_card("environments")
 
 
@@ -80,6 +84,7 @@ async def remove(project_slug: str, environment_id: UUID) -> ResponseReturnValue
         await environments.remove(world(), this_project(), environment_id)
     except Refused as error:
         return await refused_card("environments", {**form.values, "which": str(environment_id)}, refusal(error))
+    await did("environment.removed", environment.name)
     flash("success", f"{environment.name} is deleted.")
     return redirect_to("projects.settings", project_slug=project_slug, _anchor="settings-environments")
 
@@ -110,6 +115,7 @@ async def redeploy(project_slug: str, environment_id: UUID) -> ResponseReturnVal
         flash("error", f"Nothing runs in {environment.name} yet. Deploy its branch.")
         return redirect_to("projects.overview", project_slug=project_slug)
     made = await push.redeploy(world(), current, by=me(), keep_image=not rebuild)
+    await did("deployment.redeployed", current.short_id, environment=environment.name)
     return redirect_to("deployments.show", project_slug=project_slug, deployment_id=made.id)
 
 

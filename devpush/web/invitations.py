@@ -8,6 +8,7 @@ from devpush.deploy import membership
 from devpush.errors import Refused
 from devpush.models import Invitation
 from devpush.models.people import hash_token
+from devpush.web.activity import did
 from devpush.web.auth import me, signed_in
 from devpush.web.forms import answer, flash, redirect_to, world
 
@@ -51,6 +52,7 @@ async def accept(invitation_id: UUID) -> Response:
     except Refused as error:
         flash("error", str(error))
         return redirect_to("invitations.index")
+    await did("invitation.accepted", team.name, team=team)
     flash("success", f"You are in {team.name} now.")
     return redirect_to("teams.overview", team_slug=team.slug)
 
@@ -59,6 +61,7 @@ async def accept(invitation_id: UUID) -> Response:
 @signed_in
 async def decline(invitation_id: UUID) -> Response:
     await membership.decline(world(), me(), invitation_id)
+    await did("invitation.declined")
     flash("success", "Declined. Whoever invited you isn't told.")
     return redirect_to("home.index")
 

@@ -8,8 +8,9 @@ from quart import Blueprint, Response, current_app
 from devpush.deploy import membership
 from devpush.deploy.membership import Invited
 from devpush.errors import Refused
-from devpush.models import Role
+from devpush.models import Role, User
 from devpush.web import mails, team_settings, throttle
+from devpush.web.activity import did
 from devpush.web.auth import may, me, this_team
 from devpush.web.forms import flash, is_htmx, path_to, read_form, redirect_to, refusal, world
 
@@ -29,6 +30,7 @@ async def invite(team_slug: str) -> Response:
         invited = await membership.invite(world(), this_team(), email, role, by=me())
     except Refused as error:
         return await team_settings.refused("members", form.values, refusal(error))
+    await did("invitation.sent", email, role=role)
     return await _sent(invited)
 
 
@@ -40,13 +42,16 @@ async def resend(team_slug: str, invitation_id: UUID) -> Response:
         invited = await membership.resend(world(), this_team(), invitation_id, by=me())
     except Refused as error:
         return await team_settings.refused("members", {}, {"form": str(error)})
+    await did("invitation.sent_again", invited.invitation.email)
     return await _sent(invited)
 
 
 @bp.post("/teams/<team_slug>/invitations/<uuid:invitation_id>/removal")
 @may("manage_members")
 async def revoke(team_slug: str, invitation_id: UUID) -> Response:
+    email = await membership.address_of(this_team(), invitation_id)
     await membership.revoke(world(), this_team(), invitation_id, by=me())
+    await did("invitation.withdrawn", email)
     return await _members("The invitation is withdrawn.")
 
 
@@ -57,6 +62,7 @@ async def change_role(team_slug: str, user_id: UUID) -> Response:
     try:
         role = _role(form.text("role", limit=20))
         await membership.change_role(world(), this_team(), user_id, role, by=me())
+        await did("member.role_changed", await _address(user_id), to=role)
     except Refused as error:
         return await team_settings.refused("members", {}, {"form": str(error)})
     if user_id == me().id:
@@ -70,6 +76,7 @@ async def change_role(team_slug: str, user_id: UUID) -> Response:
 async def remove(team_slug: str, user_id: UUID) -> Response:
     try:
         await membership.remove_member(world(), this_team(), user_id, by=me())
+        await did("member.removed", await _address(user_id))
     except Refused as error:
         return await team_settings.refused("members", {}, {"form": str(error)})
     if user_id == me().id:
@@ -83,10 +90,16 @@ async def leave(team_slug: str) -> Response:
     team = this_team()
     try:
         await membership.leave(world(), team, me())
+        await did("member.left", team.name)
     except Refused as error:
         return await team_settings.refused("members", {}, {"form": str(error)})
     flash("success", f"You have left {team.name}.")
     return redirect_to("home.index")
+
+
+async def _address(user_id: UUID) -> str:
+    user = await User.get_or_none(id=user_id)
+    return user.email if user else "somebody who is gone"
 
 
 async def _members(sentence: str) -> Response:

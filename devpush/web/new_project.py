@@ -14,6 +14,7 @@ from devpush.errors import Refused, Unavailable
 from devpush.models import Project, dotenv, rules
 from devpush.web import choice as choices
 from devpush.web import picker
+from devpush.web.activity import did
 from devpush.web.ansi import plain
 from devpush.web.auth import may, me, this_team
 from devpush.web.build_fields import build_values, presets, runner_choices, runner_value
@@ -190,6 +191,7 @@ async def make(team_slug: str) -> ResponseReturnValue:
         project = await create.create_project(world(), this_team(), draft, by=me())
     except Refused as refused:
         return _configure_page(choice, form.values, refusal(refused))
+    await did("project.created", project.name, project=project, repository=project.repo_url)
     return await _deploy_first(project, draft.branch)
 
 

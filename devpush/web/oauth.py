@@ -9,11 +9,13 @@ from devpush.errors import Forbidden, Refused, Unavailable
 from devpush.models import OAuthAttempt
 from devpush.ports import App, GitHubRefused, TokenRefused
 from devpush.web import attempts, door, identities
+from devpush.web.activity import did
 from devpush.web.attempts import Start
 from devpush.web.forms import answer, flash, path_to, read_form, redirect_to_path, same_site, world
 from devpush.web.identities import PROVIDERS, Account
 
 log = logging.getLogger(__name__)
+
 bp = Blueprint("oauth", __name__)
 
 SIGN_IN, LINK = "sign_in", "link"
@@ -154,6 +156,7 @@ async def _connect(attempt: OAuthAttempt, account: Account) -> Response:
     if g.me is None or g.me.id != attempt.user_id:
         raise Refused("You are no longer signed in as you were when you began. Sign in, and connect it again.")
     await identities.connect(g.me, account)
+    await did("method.connected", account.title, account=account.login)
     flash("success", f"{account.title} is connected, as {account.login}.")
     return redirect_to_path(attempt.next or path_to("account.show") + "#account-methods")
 

@@ -15,6 +15,7 @@ from devpush.models.names import slugify
 from devpush.ports import App, GitHubRefused
 from devpush.settings import Settings
 from devpush.web import attempts, door
+from devpush.web.activity import did
 from devpush.web.attempts import Start
 from devpush.web.auth import me, operator
 from devpush.web.forms import answer, flash, path_to, read_form, redirect_to, refusal, world
@@ -93,6 +94,7 @@ async def created() -> Response:
     except (Refused, GitHubRefused, Unavailable) as error:
         flash("error", str(error))
         return redirect_to("operator.show")
+    await did("github_app.made", app.slug)
     flash("success", f"The GitHub App {app.name or app.slug} is made. Install it where your repositories are.")
     return redirect_to("operator.show")
 
@@ -109,6 +111,7 @@ async def remove_app() -> Response:
     except Refused as error:
         return await _page(form.values, refusal(error), failed="removal", status=422)
     await github.forget_app()
+    await did("github_app.forgotten", app.slug)
     flash("success", f"{app.name} is forgotten here. On GitHub it is deleted among your developer settings.")
     return redirect_to("operator.show")
 

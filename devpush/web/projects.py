@@ -11,8 +11,10 @@ from devpush.deploy.news import tell_project
 from devpush.deploy.outdated import outdated
 from devpush.errors import Refused
 from devpush.models import Project, reading, rules
+from devpush.models.project import word
 from devpush.models.reading_settings import ProjectSettings, project_settings
 from devpush.web import avatars
+from devpush.web.activity import did
 from devpush.web.addresses import app_urls
 from devpush.web.auth import may, this_project, this_team
 from devpush.web.build_fields import build_values, presets, runner_choices, runner_value
@@ -69,6 +71,7 @@ async def save_avatar(project_slug: str) -> ResponseReturnValue:
         await avatars.save("project", this_project().id, (await request.files).get("picture"))
     except Refused as error:
         return await refused_card("picture", {}, refusal(error))
+    await did("picture.changed", "of the project")
     flash("success", "That is the project's picture now.")
     return redirect_to("projects.settings", project_slug=project_slug)
 
@@ -77,6 +80,7 @@ async def save_avatar(project_slug: str) -> ResponseReturnValue:
 @may("change_project")
 async def remove_avatar(project_slug: str) -> ResponseReturnValue:
     await avatars.forget("project", this_project().id)
+    await did("picture.changed", "of the project")
     flash("success", "The picture is gone.")
     return redirect_to("projects.settings", project_slug=project_slug)
 
@@ -122,8 +126,16 @@ async def save_resources(project_slug: str) -> ResponseReturnValue:
 async def _save(**values: Any) -> None:
     """Change the project; then open pages are told."""
     project = this_project()
+    both = {word(name): (getattr(project, name), value) for name, value in values.items()}
+    changed: dict[str, Any] = {name: _change(old, new) for name, (old, new) in both.items() if old != new}
     await project.update_from_dict(values).save(update_fields=[*values, "updated_at"])
+    await did("project.changed", **changed)
     await tell_project(world(), project.id, project.team_id)
+
+
+def _change(old: object, new: object) -> str:
+    """From what to what, as far as a line of the audit log holds it."""
+    return f"{str(old)[:100] or 'none'} → {str(new)[:100] or 'none'}"
 
 
 async def saved_card(name: str, said: str = "") -> ResponseReturnValue:
@@ -219,6 +231,7 @@ async def remove(project_slug: str) -> ResponseReturnValue:
     except Refused as error:
         return await settings_page("danger", form.values, refusal(error))
     await teardown.remove_project(world(), project)
+    await did("project.deleted", project.name)
     if days := world().settings.deleted_keep_days:
         restoring = path_to("team_settings.show", team_slug=this_team().slug, _anchor="settings-deleted")
         flash("success", f"{project.name} is deleted. For {days} days it can be restored.", restoring, "Restore …")

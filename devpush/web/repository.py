@@ -15,6 +15,7 @@ from devpush.deploy.news import tell_project
 from devpush.errors import NotFound, Refused, Unavailable
 from devpush.models import Environment, rules
 from devpush.models.project import PRODUCTION
+from devpush.web.activity import did
 from devpush.web.auth import may, this_project
 from devpush.web.choice import mind_the_pace
 from devpush.web.forms import Errors, Form, answer, flash, is_htmx, read_form, redirect_to, world
@@ -46,6 +47,7 @@ async def save(project_slug: str) -> ResponseReturnValue:
     if errors:
         typed = {name: value for name, value in form.values.items() if name != "token"}
         return await refused_card("repository", typed, errors)
+    await did("repository.changed", this_project().repo_url)
     await tell_project(world(), this_project().id, this_project().team_id)
     return await _answer("success", f"Saved. {found}")
 
@@ -87,6 +89,7 @@ async def _make_key() -> None:
     project = this_project()
     project.repo_key, project.repo_public_key = new_key(project.slug)
     await project.save(update_fields=["repo_key", "repo_public_key", "updated_at"])
+    await did("deploy_key.made")
 
 
 # How we hear of pushes
@@ -104,6 +107,7 @@ async def save_pushes(project_slug: str) -> ResponseReturnValue:
         project.polled = bool(form.text("polled", limit=10))
     project.skip_by_message = bool(form.text("skip_by_message", limit=10))
     await project.save(update_fields=["watch_paths", "polled", "skip_by_message", "updated_at"])
+    await did("project.changed", "how pushes are taken")
     return await saved_card("pushes")
 
 
@@ -123,6 +127,7 @@ async def make_secret(project_slug: str) -> ResponseReturnValue:
     project = this_project()
     project.hook_secret = secrets.token_urlsafe(32)
     await project.save(update_fields=["hook_secret", "updated_at"])
+    await did("hook_secret.made")
     return await saved_card("webhook")
 
 

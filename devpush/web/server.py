@@ -16,6 +16,7 @@ from devpush.models import Backup, Certificate, Domain, DomainState
 from devpush.models.database import TROUBLE
 from devpush.models.people import now
 from devpush.ports import World
+from devpush.web.activity import did
 from devpush.web.auth import operator
 from devpush.web.forms import answer, flash, is_htmx, redirect_to, world
 
@@ -114,6 +115,7 @@ async def backups() -> Response:
 async def back_up() -> Response:
     """It may take minutes: the page that follows tells how it goes, or the row of it."""
     backup.passphrase_for(world().settings, snapshot=False)
+    await did("backup.made")
     making = asyncio.create_task(_make(world()))
     current_app.background_tasks.add(making)
     making.add_done_callback(current_app.background_tasks.discard)

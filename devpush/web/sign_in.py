@@ -7,6 +7,7 @@ from devpush.errors import Refused
 from devpush.models import SignInLink, User
 from devpush.models.people import normal_email
 from devpush.web import door, mails, methods, session
+from devpush.web.activity import did
 from devpush.web.auth import signed_in
 from devpush.web.forms import (
     answer,
@@ -74,6 +75,7 @@ async def follow_link(token: str) -> Response:
 @bp.post("/auth/sign-out")
 @signed_in
 async def sign_out() -> Response:
+    await did("session.ended")
     await session.sign_out()
     return redirect_to("auth.sign_in")
 

@@ -11,6 +11,7 @@ from devpush.errors import Refused
 from devpush.models import Project, Role, Team, rules
 from devpush.models.names import RESERVED, SLUG
 from devpush.web import avatars
+from devpush.web.activity import did
 from devpush.web.auth import allowed, may, me, my_role, this_team
 from devpush.web.forms import Errors, Form, answer, flash, is_htmx, read_form, redirect_to, refusal, world
 
@@ -36,6 +37,7 @@ async def save_general(team_slug: str) -> Response:
             await _save(team, **values)
     if errors:
         return await refused("general", form.values, errors)
+    await did("team.changed", values["name"], address=values["slug"])
     if is_htmx() and values["slug"] == team_slug:
         return await card("general", saved=True)
     flash("success", "Saved.")
@@ -49,6 +51,7 @@ async def save_avatar(team_slug: str) -> Response:
         await avatars.save("team", this_team().id, (await request.files).get("picture"))
     except Refused as error:
         return await refused("picture", {}, refusal(error))
+    await did("picture.changed", "of the team")
     flash("success", "That is the team's picture now.")
     return redirect_to("team_settings.show", team_slug=team_slug)
 
@@ -57,6 +60,7 @@ async def save_avatar(team_slug: str) -> Response:
 @may("change_team")
 async def remove_avatar(team_slug: str) -> Response:
     await avatars.forget("team", this_team().id)
+    await did("picture.changed", "of the team")
     flash("success", "The picture is gone.")
     return redirect_to("team_settings.show", team_slug=team_slug)
 
@@ -70,6 +74,7 @@ async def remove(team_slug: str) -> Response:
     except Refused as error:
         return await refused("danger", form.values, refusal(error))
     await teardown.remove_team(world(), team)
+    await did("team.deleted", team.name)
     flash("success", f"{team.name} is being deleted.")
     return redirect_to("home.index")
 
@@ -111,6 +116,7 @@ async def _context() -> dict[str, Any]:
         "invitations": await membership.pending(team.id) if manages else [],
         "mail_configured": world().settings.mail_configured,
         "removal": await _removal(team, len(members)) if allowed("remove_team") else None,
+        "may_audit": allowed("view_audit"),
         "deleted": await teardown.deleted_projects(team) if allowed("remove_project") else [],
         "me_id": me().id,
     }

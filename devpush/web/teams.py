@@ -5,6 +5,7 @@ from quart import Blueprint, Response, request
 from devpush.deploy import membership
 from devpush.errors import Refused
 from devpush.models import Project, reading, rules
+from devpush.web.activity import did
 from devpush.web.addresses import app_urls
 from devpush.web.auth import may, me, signed_in, this_team
 from devpush.web.forms import answer, flash, read_form, redirect_to, refusal, world
@@ -31,6 +32,7 @@ async def create() -> Response:
         team = await membership.found(world(), me(), rules.project_name(form.text("name", limit=400)))
     except Refused as error:
         return answer("teams/new.html", status=422, form=form.values, errors=refusal(error))
+    await did("team.created", team.name, team=team)
     flash("success", f"{team.name} is there. Invite those you work with.")
     return redirect_to("team_settings.show", team_slug=team.slug, _anchor="settings-members")
 

@@ -20,6 +20,7 @@ from devpush.errors import NotFound, Refused, WrongKey
 from devpush.models import Environment, Variable, dotenv, rules
 from devpush.models.secret import decrypt, encrypt
 from devpush.web import environments
+from devpush.web.activity import did
 from devpush.web.auth import may, me, this_project
 from devpush.web.forms import Errors, Form, answer, is_htmx, read_form, refusal, world
 from devpush.web.projects import refused_card, saved_card, settings_page
@@ -53,6 +54,7 @@ async def save(project_slug: str) -> ResponseReturnValue:
             await Variable.keep(this_project().id, {key: value}, environment.id if environment else None)
     if errors:
         return await refused_card("variables", _without_secrets(form), errors)
+    await did("variable.saved", key, environment=environment.name if environment else "all")
     return await _saved(f"{key} is saved.")
 
 
@@ -69,6 +71,7 @@ async def value(project_slug: str, variable_id: UUID) -> ResponseReturnValue:
 async def remove(project_slug: str, variable_id: UUID) -> ResponseReturnValue:
     variable = await _variable(variable_id)
     await variable.delete()
+    await did("variable.removed", variable.key)
     return await _saved(f"{variable.key} is removed.")
 
 
@@ -116,6 +119,7 @@ async def change(project_slug: str) -> ResponseReturnValue:
         return await refused_card("variables", {}, refusal(otherwise), review=await _look(edit))
     except Refused as refused:
         return await refused_card("variables", {}, refusal(refused))
+    await did("variables.changed", given=sorted(edit.given), in_place_of_all=edit.whole)
     return await _saved("The variables are saved.")
 
 

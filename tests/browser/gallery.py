@@ -31,6 +31,7 @@ HOME = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(HOME))
 
 from devpush.deploy import doctor, findings  # noqa: E402
+from devpush.deploy.audit import WORDS  # noqa: E402
 from devpush.deploy.findings import Finding, Level  # noqa: E402
 from devpush.models import metric  # noqa: E402
 from devpush.web import figures, metrics  # noqa: E402
@@ -590,6 +591,56 @@ PROJECT = Thing(
 )
 
 ON_TEAM = {"team": TEAM, "tab": "overview"}
+ACTIVITY = {
+    "tab": "activity",
+    "words": WORDS,
+    "given": {},
+    "filtered": False,
+    "here": "#",
+    "newest": "#",
+    "older": "#",
+    "exports": {"csv": "#", "jsonl": "#"},
+    "entries": [
+        Thing(
+            at=before(minutes=number * number),
+            user_id=identity(number) if "@" in who else None,
+            who=who,
+            what=what,
+            target=target,
+            project=project,
+            team="Acme",
+            address=address,
+            details=details,
+        )
+        for number, (who, what, target, project, address, details) in enumerate(
+            (
+                ("ada@example.com", "deployment.rolled_back", "3f2a91c", "Shop", "203.0.113.9", {}),
+                (
+                    "grace.hopper@a-rather-long-domain.example.org",
+                    "project.changed",
+                    "",
+                    "Shop",
+                    "2001:db8::7",
+                    {
+                        "memory": "256 → 512",
+                        "start command": "python main.py → gunicorn --workers 2 --bind 0.0.0.0:8000 main:app",
+                    },
+                ),
+                (
+                    "ada@example.com",
+                    "variables.changed",
+                    "",
+                    "Internal reports with an uncommonly long name",
+                    "203.0.113.9",
+                    {"given": ["DATABASE_URL", "STRIPE_KEY"], "in_place_of_all": False},
+                ),
+                ("charles@example.com", "member.role_changed", "linus@example.com", "", "203.0.113.9", {"to": "admin"}),
+                ("the server's command line", "sign_in_link.made", "", "", "", {}),
+                ("ada@example.com", "project.deleted", "Old shop", "Old shop", "203.0.113.9", {}),
+            )
+        )
+    ],
+}
 ON_PROJECT = {"team": TEAM, "project": PROJECT, "tab": "overview"}
 
 
@@ -1008,6 +1059,9 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
     "sign-in-providers": ("auth/sign_in.html", {"me": None, "mail_configured": False, "providers": PROVIDERS, "form": {}, "errors": {}}),
     "sign-in-stray": ("auth/trouble.html", {"me": None, "heading": "You are not signed in", "message": "There is an account with the address ada@example.com here already. Sign in to it the usual way, then connect GitHub under Account → Sign-in methods.", "back": ("/auth/sign-in", "Back to signing in")}),
     "connect-github": ("auth/connect.html", {"following": "/api/github/install/callback"}),
+    "activity": ("activity/team.html", ON_TEAM | ACTIVITY),
+    "activity-server": ("activity/server.html", ACTIVITY),
+    "activity-none": ("activity/team.html", ON_TEAM | ACTIVITY | {"entries": [], "filtered": True, "given": {"q": "nobody"}}),
     "server": ("operator/health.html", HEALTH),
     "server-well": ("operator/health.html", HEALTH | {"findings": [], "worst": "ok", "summary": "All is well.", "inside": True}),
     "server-looking": ("operator/health.html", HEALTH | {"findings": None}),
