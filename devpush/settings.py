@@ -111,6 +111,8 @@ class Settings:
     s3_region: str = "us-east-1"
     s3_access_key_id: str = ""
     s3_secret_access_key: str = field(default="", repr=False)
+    drain_seconds: int = 30
+    """How long what served goes on for those who are still connected, once a newer one serves."""
     deleted_keep_days: int = 7
     """How long a deleted project can be restored; 0: not at all."""
     metrics_token: str = field(default="", repr=False)
@@ -270,6 +272,7 @@ class _Reader:
             s3_region=self.text("S3_REGION", "us-east-1"),
             s3_access_key_id=self.text("S3_ACCESS_KEY_ID"),
             s3_secret_access_key=self.text("S3_SECRET_ACCESS_KEY"),
+            drain_seconds=self.number("DRAIN_SECONDS", 30, 0, 86_400),
             deleted_keep_days=self.number("DELETED_KEEP_DAYS", 7, 0, 365),
             metrics_token=self.text("METRICS_TOKEN"),
             allow_private_addresses=self.networks("ALLOW_PRIVATE_ADDRESSES"),

@@ -207,6 +207,8 @@ class FakeContainers(Away):
         self.pullable: set[str] = set()
         self.environments: list[Mapping[str, str]] = []
         """Of each command that ran, in order."""
+        self.connected = 0
+        """How many connections every address has open."""
         self._listeners: list[asyncio.Queue[ContainerEvent]] = []
         self._numbers = count(1)
         self._clock = count(1_800_000_000_000_000_000, 1_000_000)
@@ -454,7 +456,7 @@ class FakeContainers(Away):
 
     async def open_connections(self, address: str, port: int) -> int | None:
         self._call("open_connections", address)
-        return 0
+        return self.connected
 
     async def _begin(self, container: FakeContainer) -> None:
         container.state, container.exit_code, container.started_at = "running", None, datetime.now(UTC)

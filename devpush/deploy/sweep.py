@@ -20,8 +20,8 @@ from devpush.models.database import AWAY, column
 from devpush.models.deployment import UNFINISHED
 from devpush.ports import APP_PORT, Container, ContainerEvent, ImageMissing, RouteTable, World
 
-DRAIN_AT_LEAST, DRAIN_AT_MOST = 0.3, 30.0
-"""Seconds that a container goes on after its route has moved: until nobody is connected, but not for ever."""
+DRAIN_AT_LEAST = 0.3
+"""Seconds that a container goes on after its route has moved; then until nobody is connected, but not for ever."""
 STOP_GRACE = 10
 LOOK_AGAIN = 1.0
 """Docker tells of a death before its own list knows it: so many seconds later a sweep looks once more."""
@@ -133,10 +133,10 @@ class Sweeper:
     async def _drain_and_stop(self, container: Container) -> None:
         """Stop it once nobody is connected any more; unless it is wanted again by then."""
         loop = asyncio.get_running_loop()
-        begun = loop.time()
+        begun, at_most = loop.time(), await self._drains_for(container)
         await asyncio.sleep(DRAIN_AT_LEAST)
         address = container.address or ""
-        while loop.time() - begun < DRAIN_AT_MOST:
+        while loop.time() - begun < at_most:
             held = await self.world.containers.open_connections(address, APP_PORT) if address else 0
             if held == 0:
                 break
@@ -146,6 +146,10 @@ class Sweeper:
             return
         await self.world.containers.stop(container.name, grace=STOP_GRACE)
         self.world.jobs.sweep_soon()
+
+    async def _drains_for(self, container: Container) -> int:
+        chosen = await column(Project.filter(id=container.labels[plan.PROJECT]), "drain_seconds")
+        return chosen[0] if chosen and chosen[0] is not None else self.world.settings.drain_seconds
 
     async def _remove(self, container: Container) -> None:
         if container.labels.get(plan.KIND) == "app":

@@ -109,6 +109,7 @@ WORDS = {
     "start": "start command",
     "cpu_quota": "CPU",
     "memory_mb": "memory",
+    "drain_seconds": "seconds for connections that last",
 }
 """What settings are called on the pages, where that isn't their own name."""
 

@@ -32,6 +32,7 @@ MOST_WATCH_PATHS = 50
 LEAST_MEMORY_MB = 32
 LEAST_CPU_QUOTA = 5_000
 ONE_CORE = 100_000
+LONGEST_DRAIN = 86_400
 
 RESERVED_KEYS = frozenset({"PORT", "DEVPUSH", "PATH", "HOME", "BASH_ENV", "LD_PRELOAD", "LD_LIBRARY_PATH", "LD_AUDIT"})
 """What we set ourselves, and what would run before the command that was asked for, or instead. `ENV` is free:
@@ -323,6 +324,18 @@ def in_cores(quota: int) -> str:
 def cores(quota: int) -> str:
     """As it is read: 1 core, 0.5 cores."""
     return f"{in_cores(quota)} core{'' if quota == ONE_CORE else 's'}"
+
+
+def drain_seconds(text: str, field: str = "drain_seconds") -> int | None:
+    """Seconds, at most a day; None: as the server has it."""
+    value = text.strip()
+    if not value:
+        return None
+    if not (value.isascii() and value.isdigit() and len(value) <= 5 and int(value) <= LONGEST_DRAIN):
+        raise Refused(
+            f"Please enter seconds from 0 to {LONGEST_DRAIN:,}, or nothing for the server's own.", field=field
+        )
+    return int(value)
 
 
 def most_memory_mb(settings: Defaults) -> int:

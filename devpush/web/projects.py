@@ -117,6 +117,9 @@ async def save_resources(project_slug: str) -> ResponseReturnValue:
         values["cpu_quota"] = rules.cpu_quota(form.text("cpu", limit=40), world().settings)
     with errors.of("memory_mb"):
         values["memory_mb"] = rules.memory_mb(form.text("memory_mb", limit=40), world().settings)
+    if "drain_seconds" in form.values:
+        with errors.of("drain_seconds"):
+            values["drain_seconds"] = rules.drain_seconds(form.text("drain_seconds", limit=40))
     if errors:
         return await refused_card("resources", form.values, errors)
     await _save(**values)
@@ -198,6 +201,7 @@ async def settings_context() -> dict[str, Any]:
         },
         "removal": _removal(found),
         "keep_days": settings.deleted_keep_days,
+        "drain_seconds": settings.drain_seconds,
     }
 
 
@@ -215,8 +219,16 @@ def _settings_forms(project: Project) -> dict[str, dict[str, object]]:
             "dependency_files": "\n".join(project.dependency_files),
             **commands,
         },
-        "resources": {"cpu": rules.in_cores(project.cpu_quota), "memory_mb": project.memory_mb},
+        "resources": {
+            "cpu": rules.in_cores(project.cpu_quota),
+            "memory_mb": project.memory_mb,
+            "drain_seconds": _typed(project.drain_seconds),
+        },
     }
+
+
+def _typed(number: int | None) -> str:
+    return "" if number is None else str(number)
 
 
 # Its end

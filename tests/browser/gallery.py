@@ -702,14 +702,14 @@ DOMAINS = [
 
 SETTINGS: dict[str, Any] = {
     "domains": DOMAINS,
-    "forms": {"general": {"name": "Shop"}, "build": BUILD_FORM, "resources": {"cpu": "1", "memory_mb": 512}, "repository": {"url": "https://git.example.com/acme/shop.git", "username": ""}, "pushes": {"polled": True, "watch_paths": "apps/web/**\npackages/ui/**", "skip_by_message": True}},
+    "forms": {"general": {"name": "Shop"}, "build": BUILD_FORM, "resources": {"cpu": "1", "memory_mb": 512, "drain_seconds": ""}, "repository": {"url": "https://git.example.com/acme/shop.git", "username": ""}, "pushes": {"polled": True, "watch_paths": "apps/web/**\npackages/ui/**", "skip_by_message": True}},
     "presets": PRESETS, "runners": RUNNERS, "variables": VARIABLES, "environments": ENVIRONMENTS, "outdated": [], "most": {"cpu": "4", "memory_mb": 16384},
     "colors": ("blue", "green", "amber", "red", "violet", "cyan", "pink", "slate"),
     "repository": Thing(
         kind="https", name="git.example.com/acme/shop", link="https://git.example.com/acme/shop", trouble="", account=None,
         told=True, token_kept=True, public_key="", hook=Thing(url="https://push.example.com/api/hooks/0d9f4d0e-6b1d-4a63-9d0f-5f7a2b8c1e42", has_secret=True, unreachable=False),
     ),
-    "keep_days": 7, "removal": Thing(deployments=118, variables=3, hostnames=["shop.localhost:8080", "shop-env-staging.localhost:8080"]),
+    "keep_days": 7, "drain_seconds": 30, "removal": Thing(deployments=118, variables=3, hostnames=["shop.localhost:8080", "shop-env-staging.localhost:8080"]),
 }  # fmt: skip
 SSH_REPOSITORY = Thing(
     **vars(SETTINGS["repository"]) | {"kind": "ssh", "link": "", "token_kept": False, "public_key": KEY}

@@ -209,6 +209,15 @@ async def test_settings_are_saved_card_by_card(app: Quart) -> None:
     assert (answer.status, "Saved" in answer.text, answer.field("name")) == (200, True, "A new name")
     answer = await visitor.post(f"{path}/resources", {"cpu": "0.25", "memory_mb": "128"}, htmx=True)
     assert (answer.status, answer.field("cpu")) == (200, "0.25")
+    for typed, kept in (("600", 600), ("", None), ("0", 0)):
+        form = {"cpu": "0.25", "memory_mb": "128", "drain_seconds": typed}
+        answer = await visitor.post(f"{path}/resources", form, htmx=True)
+        assert (answer.status, answer.field("drain_seconds")) == (200, typed)
+        assert (await Project.get(id=project.id)).drain_seconds == kept
+    for typed in ("86401", "-1", "1.5", "³", "soon"):
+        form = {"cpu": "0.25", "memory_mb": "128", "drain_seconds": typed}
+        answer = await visitor.post(f"{path}/resources", form, htmx=True)
+        assert (answer.status, "seconds from 0 to 86,400" in answer.text) == (422, True), typed
     build = {"preset": "static", "runner": "static", "root_dir": "site", "start": "serve-static ."}
     assert (await visitor.post(f"{path}/build", build)).location == f"{path}#settings-build"
 

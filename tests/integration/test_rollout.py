@@ -285,6 +285,25 @@ def quick_drain(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sweep, "DRAIN_AT_LEAST", 0.01)
 
 
+@pytest.mark.parametrize(("servers", "own", "goes_on"), [(0, None, False), (600, 0, False), (0, 600, True)])
+async def test_connections_that_last_keep_the_one_before_as_long_as_the_project_says(
+    world: FakeWorld, servers: int, own: int | None, goes_on: bool
+) -> None:
+    world.settings = replace(world.settings, drain_seconds=servers)
+    project = await shop(world)
+    await Project.filter(id=project.id).update(drain_seconds=own)
+    await pushed(world, project)
+    await pushed(world, project, main_py="2")
+    world.containers.connected = 1
+    sweeper = sweep.Sweeper(world)
+    await sweeper.sweep()
+    _, pending = await asyncio.wait(list(sweeper.retiring.values()), timeout=0.5)
+    running = [container for container in await world.containers.list() if container.state == "running"]
+    await sweeper.close()
+    assert bool(pending) == goes_on
+    assert len(running) == 1 + goes_on
+
+
 async def test_the_one_before_is_kept_stopped_and_older_ones_go(world: FakeWorld) -> None:
     project = await shop(world)
     first = await pushed(world, project)
