@@ -1,4 +1,4 @@
-"""Connections that last, across a deployment: they stay with the version they began with, for as long as a project says."""
+"""Connections that last, across a deployment: they stay with the version they began with, for as long as is allowed."""
 
 from pathlib import Path
 
