@@ -94,7 +94,7 @@ def parsed(line: bytes, cursor: str) -> Served | None:
             lasting=entry["DownstreamStatus"] == 101 or entry.get("origin_Content-Type", "").startswith(STREAM),
             cursor=cursor,
         )
-    except (ValueError, LookupError, TypeError, AttributeError):
+    except (ValueError, LookupError, TypeError, AttributeError, OverflowError):
         return None
 
 
