@@ -69,6 +69,10 @@ def parser() -> argparse.ArgumentParser:
         "ask the process with this PORT to finish its deployments, take no new ones, and exit",
     )
     _add(commands, "front", _front, "have the process with this PORT serve the dashboard (of two, during an update)")
+    sweep = _add(
+        commands, "sweep", _sweep, "remove the images, networks and volumes of ours that nobody needs any more"
+    )
+    sweep.add_argument("--dry-run", action="store_true", help="only show what would go, and why")
     doctor = _add(commands, "doctor", _doctor, "look whether everything is well, and say what to do about what isn't")
     doctor.add_argument("--json", action="store_true", help="for programs; exit 1 if anything is broken, as without")
     backup = _add(commands, "backup", _backup, "back up database, uploads, settings and keys, encrypted")
@@ -163,6 +167,11 @@ async def _drain(settings: Settings, _: argparse.Namespace) -> int:
 async def _front(settings: Settings, _: argparse.Namespace) -> int:
     async with open_world(settings, running_services(settings), call.Caller) as world:
         return await terminal.come_to_front(world)
+
+
+async def _sweep(settings: Settings, arguments: argparse.Namespace) -> None:
+    async with open_world(settings, running_services(settings), call.Caller) as world:
+        await terminal.sweep(world, dry_run=arguments.dry_run)
 
 
 async def _doctor(settings: Settings, arguments: argparse.Namespace) -> int:

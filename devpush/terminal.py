@@ -10,8 +10,9 @@ from typing import Any
 
 from tortoise.expressions import Q
 
-from devpush.deploy import create, detect, front, push, runners, traffic
+from devpush.deploy import create, detect, front, images, push, runners, traffic
 from devpush.deploy.create import Draft
+from devpush.deploy.sweep import leftovers
 from devpush.errors import Refused, Unavailable
 from devpush.jobs.call import TOPIC
 from devpush.models import Deployment, Environment, Project, State, Team, User, Variable, rules
@@ -48,6 +49,22 @@ async def deploy(world: World, arguments: argparse.Namespace) -> int:
             "The platform was stopped, or a part of it is away, so how the deployment ends can't be shown here. "
             "It goes on by itself as soon as the platform is back: the dashboard tells how."
         ) from None
+
+
+async def sweep(world: World, *, dry_run: bool) -> None:
+    """Show what of ours nobody needs, and unless it is only looked, remove it. The process itself does so each hour."""
+    found = await images.needless(world)
+    networks, volumes = await leftovers(world)
+    for image in found:
+        print(f"image    {image.name}  {image.why}")
+    for kind, names in (("network", networks), ("volume", volumes)):
+        for name in names:
+            print(f"{kind:<8} {name}  its project is gone")
+    if not dry_run:
+        await images.retire(world)
+        world.jobs.sweep_soon()
+    done = "would go" if dry_run else "were not needed, and are removed unless a container uses them"
+    print(f"{len(found) + len(networks) + len(volumes)} {done}. Nothing that isn't ours is looked at.")
 
 
 def source_of(text: str) -> tuple[str, bool]:

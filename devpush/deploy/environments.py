@@ -22,7 +22,9 @@ MOST = 40
 MOST_BRANCHES = 200
 
 
-async def add(world: World, project: Project, *, name: str, color: str, branch: str) -> Environment:
+async def add(
+    world: World, project: Project, *, name: str, color: str, branch: str, kept_images: int | None = None
+) -> Environment:
     """The last in the order; its address is known from now on. Raises Refused."""
     async with in_transaction():
         there = await environments_of(project, in_turn=True)
@@ -32,7 +34,13 @@ async def add(world: World, project: Project, *, name: str, color: str, branch: 
         slug = await _free_slug(there, name)
         position = max(environment.position for environment in there) + 1
         made = await Environment.create(
-            project=project, name=name, slug=slug, color=color, branch=branch, position=position
+            project=project,
+            name=name,
+            slug=slug,
+            color=color,
+            branch=branch,
+            position=position,
+            kept_images=kept_images,
         )
         await _take_back_name(project, made)
         await traffic.name_environment(project, made)
@@ -40,7 +48,7 @@ async def add(world: World, project: Project, *, name: str, color: str, branch: 
     return made
 
 
-async def change(world: World, project: Project, id: UUID, **facts: str) -> Environment:
+async def change(world: World, project: Project, id: UUID, **facts: Any) -> Environment:
     """Another name, color or pattern; addresses stay. Raises NotFound, Refused."""
     async with in_transaction():
         there = await environments_of(project, in_turn=True)

@@ -260,7 +260,7 @@ def _failing(answers: Sequence[tuple[datetime, int]]) -> list[tuple[datetime, in
 
 def disk(what: str, disk: Disk) -> Finding:
     room = f"{size(disk.free)} of {size(disk.size)} are free {what}"
-    fix = "Remove what isn't needed (docker image prune), or give the server a larger disk."
+    fix = "See what could go (devpush sweep --dry-run), keep fewer images (KEPT_IMAGES), or get a larger disk."
     if disk.files and disk.free_files / disk.files < TOO_LITTLE[0]:
         return error(
             "disk", f"Hardly any file can be made any more {what}.", cause="The disk is out of inodes.", fix=fix

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
-from devpush.deploy import environment, plan, traffic
+from devpush.deploy import environment, images, plan, traffic
 from devpush.deploy.build import TAIL, Builder
 from devpush.deploy.network import have_address, have_network
 from devpush.deploy.news import tell
@@ -82,6 +82,8 @@ class Rollout:
                 "build_key": source.build_key,
                 "image_reused": True,
             }
+        if warning := await images.make_room(self.world):
+            self.log.system(warning)
         built = await Builder(self.world, self.deployment, self.log).build()
         return State.starting, {"image": built.image, "build_key": built.key, "image_reused": built.reused}
 

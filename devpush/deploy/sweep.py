@@ -3,7 +3,7 @@ container is stopped or removed."""
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
@@ -15,7 +15,7 @@ from devpush.deploy.plan import Names
 from devpush.deploy.rollback import forget_cut_off, make_again
 from devpush.deploy.traffic import Wanted
 from devpush.errors import DeployFailed, Unavailable
-from devpush.models import Alias, Deployment, Project, State
+from devpush.models import Deployment, Project, State
 from devpush.models.database import AWAY, column
 from devpush.models.deployment import UNFINISHED
 from devpush.ports import APP_PORT, Container, ContainerEvent, ImageMissing, RouteTable, World
@@ -26,7 +26,6 @@ STOP_GRACE = 10
 LOOK_AGAIN = 1.0
 """Docker tells of a death before its own list knows it: so many seconds later a sweep looks once more."""
 CRASHES, CRASH_WINDOW = 10, timedelta(minutes=5)
-KEPT_IMAGES = 5
 log = logging.getLogger(__name__)
 Verdict = Literal["leave", "start", "stop", "remove"]
 
@@ -226,40 +225,18 @@ class Sweeper:
 
     async def _leftovers(self) -> None:
         """Networks and volumes of projects that are gone."""
-        there = set(map(str, await column(Project.all())))
-        for name, labels in await self.world.containers.networks():
-            if labels.get(plan.PROJECT) and labels[plan.PROJECT] not in there:
-                await self.world.containers.remove_network(name)
-        for name, labels in await self.world.containers.volumes():
-            if labels.get(plan.PROJECT) and labels[plan.PROJECT] not in there:
-                await self.world.containers.remove_volume(name)
+        networks, volumes = await leftovers(self.world)
+        for name in networks:
+            await self.world.containers.remove_network(name)
+        for name in volumes:
+            await self.world.containers.remove_volume(name)
 
 
-async def retire_images(world: World) -> None:
-    """Remove images that no rollback within the newest deployments of an environment needs."""
-    keep = await _images_to_keep()
-    old = datetime.now(UTC) - timedelta(hours=1)
-    for name, _, created in await world.containers.images({}):
-        kind = name.rpartition(":")[2].partition("-")[0]
-        # Two deployments built the same and the newer image took the name; or it is a stage of some Dockerfile.
-        nameless = name.startswith("sha256:")
-        if name in keep or created > old or not (nameless or kind in ("app", "deps")):
-            continue
-        if (nameless or kind == "deps") and created > datetime.now(UTC) - timedelta(days=7):
-            continue
-        await world.containers.remove_image(name)
+async def leftovers(world: World) -> tuple[list[str], list[str]]:
+    """Networks and volumes of ours whose project is gone."""
+    there = set(map(str, await column(Project.all())))
 
+    def of_nobody(found: Sequence[tuple[str, Mapping[str, str]]]) -> list[str]:
+        return [name for name, labels in found if labels.get(plan.PROJECT) and labels[plan.PROJECT] not in there]
 
-async def _images_to_keep() -> set[str]:
-    keep: set[str] = set()
-    for project in await Project.all():
-        seen: dict[object, int] = {}
-        rows = Deployment.filter(project_id=project.id, state=State.succeeded, image__isnull=False).order_by("-number")
-        for environment, image in await rows.limit(500).values_list("environment_id", "image"):
-            seen[environment] = seen.get(environment, 0) + 1
-            if seen[environment] <= KEPT_IMAGES:
-                keep.add(str(image))
-    pointed = Alias.filter(deployment_id__isnull=False)
-    keep |= set(map(str, await column(pointed, "deployment__image")))
-    keep |= set(map(str, await column(Alias.filter(previous_id__isnull=False), "previous__image")))
-    return keep
+    return of_nobody(await world.containers.networks()), of_nobody(await world.containers.volumes())

@@ -34,6 +34,7 @@ class EnvironmentRow:
     slug: str
     color: str
     branch: str
+    kept_images: int | None
     url: str
     hostname: str
     running: Running | None
@@ -70,7 +71,8 @@ READ = f"""
         ARRAY(SELECT label FROM alias WHERE project_id = $1 AND kind IN ('production', 'environment')
             AND environment_id IS NOT NULL ORDER BY label) AS labels,
         (SELECT json_agg(e ORDER BY e.production DESC, e.position, e.name) FROM (
-            SELECT e.id, e.name, e.slug, e.color, e.branch, e.position, e.slug = 'production' AS production, a.label,
+            SELECT e.id, e.name, e.slug, e.color, e.branch, e.kept_images, e.position,
+                e.slug = 'production' AS production, a.label,
                 d.id AS deployment_id, d.config, convert_from(d.variables, 'UTF8') AS variables
             FROM environment e
             LEFT JOIN alias a ON a.environment_id = e.id AND a.project_id = e.project_id
@@ -107,7 +109,7 @@ def _rows(aggregated: str | None) -> list[dict[str, Any]]:
 def _environment(row: Record, url: Url) -> EnvironmentRow:
     address = url(row["label"]) if row["label"] else ""
     return EnvironmentRow(
-        **{name: row[name] for name in ("name", "slug", "color", "branch")},
+        **{name: row[name] for name in ("name", "slug", "color", "branch", "kept_images")},
         id=UUID(row["id"]),
         url=address,
         hostname=urlsplit(address).hostname or "",

@@ -33,6 +33,7 @@ LEAST_MEMORY_MB = 32
 LEAST_CPU_QUOTA = 5_000
 ONE_CORE = 100_000
 LONGEST_DRAIN = 86_400
+MOST_KEPT_IMAGES = 100
 
 RESERVED_KEYS = frozenset({"PORT", "DEVPUSH", "PATH", "HOME", "BASH_ENV", "LD_PRELOAD", "LD_LIBRARY_PATH", "LD_AUDIT"})
 """What we set ourselves, and what would run before the command that was asked for, or instead. `ENV` is free:
@@ -335,6 +336,16 @@ def drain_seconds(text: str, field: str = "drain_seconds") -> int | None:
         raise Refused(
             f"Please enter seconds from 0 to {LONGEST_DRAIN:,}, or nothing for the server's own.", field=field
         )
+    return int(value)
+
+
+def kept_images(text: str, field: str = "kept_images") -> int | None:
+    """How many; None: as the server has it."""
+    value = text.strip()
+    if not value:
+        return None
+    if not (value.isascii() and value.isdigit() and len(value) <= 3 and 1 <= int(value) <= MOST_KEPT_IMAGES):
+        raise Refused(f"Please enter a number from 1 to {MOST_KEPT_IMAGES}, or nothing.", field=field)
     return int(value)
 
 

@@ -1,6 +1,7 @@
 """A project's environments in its settings: made, changed, put in order, deleted, brought up to date."""
 
 from contextlib import suppress
+from typing import Any
 from uuid import UUID
 
 from quart import Blueprint
@@ -49,8 +50,8 @@ async def save(project_slug: str, environment_id: UUID) -> ResponseReturnValue:
     return await refused_card("environments", {**form.values, "which": str(environment_id)}, errors)
 
 
-def _facts(form: Form, errors: Errors, *, production: bool = False) -> dict[str, str]:
-    facts: dict[str, str] = {}
+def _facts(form: Form, errors: Errors, *, production: bool = False) -> dict[str, Any]:
+    facts: dict[str, Any] = {}
     if not production:
         with errors.of("name"):
             facts["name"] = rules.environment_name(form.text("name", limit=400))
@@ -59,6 +60,9 @@ def _facts(form: Form, errors: Errors, *, production: bool = False) -> dict[str,
         facts["branch"] = rules.branch(pattern) if production else rules.branch_pattern(pattern)
     with errors.of("color"):
         facts["color"] = rules.color(form.text("color", limit=40))
+    if "kept_images" in form.values:
+        with errors.of("kept_images"):
+            facts["kept_images"] = rules.kept_images(form.text("kept_images", limit=40))
     return facts
 
 

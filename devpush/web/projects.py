@@ -202,6 +202,7 @@ async def settings_context() -> dict[str, Any]:
         "removal": _removal(found),
         "keep_days": settings.deleted_keep_days,
         "drain_seconds": settings.drain_seconds,
+        "kept_images": settings.kept_images,
     }
 
 

@@ -427,6 +427,7 @@ ENVIRONMENTS = [
         slug=name.lower(),
         color=color,
         branch=branch,
+        kept_images=None,
         hostname=hostname,
         url=f"http://{hostname}",
     )
@@ -709,7 +710,7 @@ SETTINGS: dict[str, Any] = {
         kind="https", name="git.example.com/acme/shop", link="https://git.example.com/acme/shop", trouble="", account=None,
         told=True, token_kept=True, public_key="", hook=Thing(url="https://push.example.com/api/hooks/0d9f4d0e-6b1d-4a63-9d0f-5f7a2b8c1e42", has_secret=True, unreachable=False),
     ),
-    "keep_days": 7, "drain_seconds": 30, "removal": Thing(deployments=118, variables=3, hostnames=["shop.localhost:8080", "shop-env-staging.localhost:8080"]),
+    "keep_days": 7, "drain_seconds": 30, "kept_images": 5, "removal": Thing(deployments=118, variables=3, hostnames=["shop.localhost:8080", "shop-env-staging.localhost:8080"]),
 }  # fmt: skip
 SSH_REPOSITORY = Thing(
     **vars(SETTINGS["repository"]) | {"kind": "ssh", "link": "", "token_kept": False, "public_key": KEY}

@@ -29,7 +29,9 @@ PRODUCTION, STAGING = uuid4(), uuid4()
 def environment(id: UUID = PRODUCTION, config: dict[str, Any] | None = None, **variables: str) -> EnvironmentRow:
     """One that runs a deployment made with those."""
     runs = Running(uuid4(), CONFIG if config is None else config, variables)
-    return EnvironmentRow(id=id, name="One", slug="one", color="blue", branch="main", url="", hostname="", running=runs)
+    return EnvironmentRow(
+        kept_images=None, id=id, name="One", slug="one", color="blue", branch="main", url="", hostname="", running=runs
+    )
 
 
 def variable(key: str, value: str, environment_id: UUID | None = None) -> VariableRow:
