@@ -41,8 +41,6 @@ class Limits:
     cpu_quota: int
     """µs per 100 ms: 100000 is one whole core."""
     pids: int = 512
-    yielding: bool = False
-    """Builds: where the processor is short the apps have theirs first, and where memory is, a build goes first."""
 
 
 @dataclass(frozen=True)
@@ -117,9 +115,6 @@ class About:
     """Where it keeps everything, on its machine."""
     warnings: Sequence[str] = ()
     """What it can't do there, in its own words."""
-    runtimes: Sequence[str] = ("runc",)
-    """What it can start containers with, under the names that its own configuration gives them."""
-    default_runtime: str = "runc"
 
 
 @dataclass(frozen=True)
@@ -260,11 +255,6 @@ class Containers(Protocol):
 
     async def usage(self, container: str) -> Usage | None:
         """None if it isn't running."""
-
-    async def written(self, labels: Mapping[str, str] | None = None) -> list[tuple[Container, int]]:
-        """This installation's containers that run, or all that have these labels; and the bytes that each has written
-        into its own files. Also those of Dockerfile builds, whose names are the engine's and whose labels are whatever
-        the Dockerfile says. It looks at each file: that takes its time."""
 
 
 class SubnetTaken(Exception):

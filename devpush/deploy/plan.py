@@ -108,9 +108,8 @@ def limits(config: Mapping[str, Any]) -> Limits:
 
 
 def building(config: Mapping[str, Any]) -> Limits:
-    """At least a core and 512 MB, whatever the app has: building is what people wait for. But not what serves."""
-    memory, cpu = max(config["memory_mb"], 512), max(config["cpu_quota"], 100_000)
-    return Limits(memory_mb=memory, cpu_quota=cpu, pids=1024, yielding=True)
+    """At least a core and 512 MB, whatever the app has: building is what people wait for."""
+    return Limits(memory_mb=max(config["memory_mb"], 512), cpu_quota=max(config["cpu_quota"], 100_000), pids=1024)
 
 
 def working_dir(deployment: Deployment) -> str | None:
