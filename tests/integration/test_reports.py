@@ -284,7 +284,9 @@ async def test_a_removed_project_is_not_told_of_any_more(world: FakeWorld) -> No
     world.github.calls.clear()
     await teardown.remove_project(world, project)
     await reports.work(world)
-    await Project.filter(id=project.id).delete()
+    await teardown.end_project(world, await project.team, project.id)
+    await teardown.work(world)
+    assert not await Project.exists(id=project.id)
     await reports.work(world)
     assert world.github.calls == []
     assert not await Report.exists(deployment_id=deployment.id)
