@@ -41,6 +41,8 @@ class Limits:
     cpu_quota: int
     """µs per 100 ms: 100000 is one whole core."""
     pids: int = 512
+    yielding: bool = False
+    """Builds: where the processor is short the apps have theirs first, and where memory is, a build goes first."""
 
 
 @dataclass(frozen=True)
@@ -115,6 +117,9 @@ class About:
     """Where it keeps everything, on its machine."""
     warnings: Sequence[str] = ()
     """What it can't do there, in its own words."""
+    runtimes: Sequence[str] = ("runc",)
+    """What it can start containers with, under the names that its own configuration gives them."""
+    default_runtime: str = "runc"
 
 
 @dataclass(frozen=True)
@@ -234,6 +239,10 @@ class Containers(Protocol):
 
     async def inspect(self, container: str) -> Container | None:
         """None if there is no such container."""
+
+    async def written(self) -> Sequence[tuple[Container, int]]:
+        """This installation's containers that run, and the bytes that each has written into its own files. Also those
+        of Dockerfile builds, whose names are the engine's. It looks at each file: that takes its time."""
 
     async def list(self, labels: Mapping[str, str] | None = None) -> list[Container]:
         """This installation's containers, running or not, with these labels; `address` as it was created with."""

@@ -39,6 +39,7 @@ from devpush.adapters.redis import RedisLeases, RedisLive
 from devpush.adapters.traefik import TraefikProxy
 from devpush.adapters.vault import Places
 from devpush.deploy import front
+from devpush.deploy.guard import Guard
 from devpush.deploy.metrics import Meter
 from devpush.deploy.shipper import Shipper
 from devpush.errors import BadSettings, Unavailable, WrongKey
@@ -140,6 +141,7 @@ async def _working(world: World, pool: Pool, life: Life, process: str, in_flight
         asyncio.create_task(pool.queues.run(world), name="queues"),
         asyncio.create_task(world.shipping.run(), name="shipper"),
         asyncio.create_task(world.metering.run(), name="meter"),
+        asyncio.create_task(Guard(world).run(), name="guard"),
         asyncio.create_task(_stand_by(world, life, process), name="stand by"),
         asyncio.create_task(call.answer(world.live, pool, {"drain": drain, "front": come_to_front}), name="calls"),
     ]
@@ -399,7 +401,9 @@ async def open_world(
         world = World(
             settings=settings,
             installation=installation,
-            containers=await stack.enter_async_context(DockerContainers(settings.docker_host, installation)),
+            containers=await stack.enter_async_context(
+                DockerContainers(settings.docker_host, installation, runtime=settings.container_runtime)
+            ),
             proxy=TraefikProxy(
                 config_dir,
                 staging=config_dir.parent / "staging",

@@ -86,10 +86,15 @@ class Settings:
     log_retention_days: int = 30
     """How long log lines are kept. Loki has a retention of its own; older lines are not looked for."""
     docker_host: str = "unix:///var/run/docker.sock"
+    container_runtime: str = ""
+    """What Docker starts containers of apps and builds with, by the name in its own configuration (gVisor: runsc);
+    empty: its default."""
     data_dir: Path
     upload_dir: Path
     default_cpu_quota: int = 100_000
     default_memory_mb: int = 4096
+    app_disk_mb: int = 2048
+    """What an app may write into its container; a build may write four times as much."""
     job_timeout: int = 320
     job_completion_wait: int = 300
     deployment_timeout: int = 300
@@ -255,10 +260,12 @@ class _Reader:
             log_spool_mb=self.number("LOG_SPOOL_MB", 512, 16, 1_048_576),
             log_retention_days=self.number("LOG_RETENTION_DAYS", 30, 1, 3650),
             docker_host=self.url("DOCKER_HOST", Settings.docker_host, {"unix", "tcp", "http", "https"}),
+            container_runtime=self.word("CONTAINER_RUNTIME", like="runsc"),
             data_dir=data_dir,
             upload_dir=self.path("UPLOAD_DIR") or (data_dir / "upload" if embedded else Path("/upload")),
             default_cpu_quota=self.number("DEFAULT_CPU_QUOTA", 100_000, 1_000, 12_800_000),
             default_memory_mb=self.number("DEFAULT_MEMORY_MB", 4096, 16, 1_048_576),
+            app_disk_mb=self.number("APP_DISK_MB", 2048, 16, 1_048_576),
             job_timeout=self.number("JOB_TIMEOUT", 320, 10, 86_400),
             job_completion_wait=self.number("JOB_COMPLETION_WAIT", 300, 0, 86_400),
             deployment_timeout=self.number("DEPLOYMENT_TIMEOUT", 300, 1, 86_400),
@@ -316,10 +323,10 @@ class _Reader:
             return ""
         return value
 
-    def word(self, name: str) -> str:
+    def word(self, name: str, like: str) -> str:
         value = self.text(name).lower()
-        if value and not re.fullmatch(r"[a-z0-9-]{1,40}", value):
-            self.complaints.append(f"{name} must be a name like cloudflare or route53, not {value!r}.")
+        if value and not re.fullmatch(r"[a-z0-9._-]{1,60}", value):
+            self.complaints.append(f"{name} must be a name like {like}, not {value!r}.")
             return ""
         return value
 
@@ -412,7 +419,7 @@ class _Reader:
         return value
 
     def _dns_provider(self) -> str:
-        name = self.word("DNS_PROVIDER")
+        name = self.word("DNS_PROVIDER", like="cloudflare or route53")
         if name and not self.text("TRAEFIK_CONFIG_DIR"):
             self.complaints.append(
                 "DNS_PROVIDER is for a Traefik that is not our own: please set TRAEFIK_CONFIG_DIR too."

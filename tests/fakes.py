@@ -144,6 +144,8 @@ class FakeContainer:
     usage: Usage = field(default_factory=lambda: Usage(0, 0, 0, 0, 0))
     kept: bool = False
     """Docker restarts it."""
+    written: int = 0
+    """Bytes, into its own files."""
     started_at: datetime | None = None
     files: list[tuple[str, Path]] = field(default_factory=list)
     output: list[OutputLine] = field(default_factory=list)
@@ -411,6 +413,10 @@ class FakeContainers(Away):
         self._call("usage", container)
         found = [one for one in self.all.values() if container in (one.id, one.spec.name) and one.running]
         return replace(found[0].usage, restarts=found[0].restarts) if found else None
+
+    async def written(self) -> Sequence[tuple[Container, int]]:
+        self._call("written")
+        return [(one.seen(), one.written) for one in self.all.values() if one.running]
 
     async def list(self, labels: Mapping[str, str] | None = None) -> list[Container]:
         self._call("list")

@@ -65,8 +65,8 @@ SLOW, HUGE = 120.0, 900.0
 class DockerContainers:
     """Implements ports.Containers. Open while inside `async with`."""
 
-    def __init__(self, docker_host: str, installation: str) -> None:
-        self.installation = installation
+    def __init__(self, docker_host: str, installation: str, *, runtime: str = "") -> None:
+        self.installation, self.runtime = installation, runtime
         self.prefix = f"devpush-{installation}-"
         self.engine = Engine(docker_host)
         self.known: set[str] = set()
@@ -227,7 +227,7 @@ class DockerContainers:
 
     async def create(self, spec: ContainerSpec, *, init: bool = True) -> str:
         self._check_name(spec.name, *spec.caches)
-        body = container_config(replace(spec, labels=self._labels(spec.labels)), init=init)
+        body = container_config(replace(spec, labels=self._labels(spec.labels)), init=init, runtime=self.runtime)
         made = await self._create(spec.name, body)
         if not made:
             if not await self.inspect(spec.name):
@@ -305,6 +305,11 @@ class DockerContainers:
             return None
         self.known.add(raw["Id"])
         return container_of(raw)
+
+    async def written(self) -> Sequence[tuple[Container, int]]:
+        params = {"size": "1", **self._filters()}
+        raws = await self.engine.ask("containers/json", params=params, seconds=SLOW)
+        return [(listed_container(raw), int(raw.get("SizeRw") or 0)) for raw in raws]
 
     async def list(self, labels: Mapping[str, str] | None = None) -> list[Container]:
         params = {"all": "1", **self._filters(labels or {})}

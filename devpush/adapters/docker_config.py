@@ -23,7 +23,13 @@ CACHE_MODE = 0o750
 """Not what a fresh volume has: shows which ones were given to the user inside."""
 
 
-def container_config(spec: ContainerSpec, *, init: bool) -> dict[str, object]:
+APP_SHARES, BUILD_SHARES = 1024, 64
+"""Of the processor, where more is wanted than there is: a build gets a sixteenth of what an app gets."""
+APP_GOES, BUILD_GOES = 500, 900
+"""How soon the kernel ends it when the whole machine runs out of memory: a build before an app, and both before us."""
+
+
+def container_config(spec: ContainerSpec, *, init: bool, runtime: str = "") -> dict[str, object]:
     """The whole body of a create call."""
     endpoint = {"IPAMConfig": {"IPv4Address": spec.address}} if spec.address else {}
     return {
@@ -35,12 +41,12 @@ def container_config(spec: ContainerSpec, *, init: bool) -> dict[str, object]:
         "Labels": dict(spec.labels),
         "WorkingDir": spec.working_dir or "",
         "Healthcheck": {"Test": ["NONE"]},  # we ask ourselves
-        "HostConfig": host_config(spec, init=init),
+        "HostConfig": host_config(spec, init=init, runtime=runtime),
         "NetworkingConfig": {"EndpointsConfig": {spec.network: endpoint}},
     }
 
 
-def host_config(spec: ContainerSpec, *, init: bool = True) -> dict[str, object]:
+def host_config(spec: ContainerSpec, *, init: bool = True, runtime: str = "") -> dict[str, object]:
     """All that a container may do to the host. Nothing a tenant says gets in, but limits and the names of caches."""
     memory = spec.limits.memory_mb * 1024 * 1024
     return {
@@ -49,7 +55,8 @@ def host_config(spec: ContainerSpec, *, init: bool = True) -> dict[str, object]:
         "Memory": memory,
         "MemorySwap": memory,  # memory and swap together: no swap
         "OomKillDisable": False,
-        "OomScoreAdj": 500,  # when the whole machine runs out, an app goes before the platform
+        "OomScoreAdj": BUILD_GOES if spec.limits.yielding else APP_GOES,
+        "CpuShares": BUILD_SHARES if spec.limits.yielding else APP_SHARES,
         "CpuPeriod": CPU_PERIOD,
         "CpuQuota": spec.limits.cpu_quota,
         "PidsLimit": spec.limits.pids,
@@ -58,6 +65,7 @@ def host_config(spec: ContainerSpec, *, init: bool = True) -> dict[str, object]:
         "CgroupnsMode": "private",
         "IpcMode": "private",
         "NetworkMode": spec.network,
+        **({"Runtime": runtime} if runtime else {}),
         "RestartPolicy": {"Name": "no", "MaximumRetryCount": 0},
         "LogConfig": {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}},
         "Mounts": [
@@ -126,13 +134,15 @@ def split_name(name: str) -> tuple[str, str]:
 
 
 def build_limits(limits: Limits) -> dict[str, str]:
-    """Of the containers in which the classic builder runs commands; of processes it knows no limit."""
+    """Of the containers in which the classic builder runs commands; of processes it knows no limit, and none of
+    them can be told to go first when memory runs out."""
     memory = str(limits.memory_mb * 1024 * 1024)
     return {
         "memory": memory,
         "memswap": memory,
         "cpuperiod": str(CPU_PERIOD),
         "cpuquota": str(limits.cpu_quota),
+        "cpushares": str(BUILD_SHARES),
         "ulimits": json.dumps(ULIMITS),
     }
 
@@ -201,6 +211,8 @@ def about(info: Mapping[str, Any], version: Mapping[str, Any]) -> About:
         live_restore=bool(info.get("LiveRestoreEnabled")),
         root=str(info.get("DockerRootDir") or ""),
         warnings=tuple(info.get("Warnings") or ()),
+        runtimes=tuple(sorted(info.get("Runtimes") or ("runc",))),
+        default_runtime=str(info.get("DefaultRuntime") or "runc"),
     )
 
 
@@ -239,6 +251,9 @@ def failure(status: int, message: str) -> Exception:
     ):
         if words in message:
             return kind(message)
+    if unknown := re.search(r"(?i)unknown (?:or invalid )?runtime (?:specified|name:?) *(\S+)", message):
+        fix = "The operator has to name it in Docker's daemon.json."
+        return DeployFailed(f"Docker has no runtime {unknown[1]} (CONTAINER_RUNTIME). {fix}")
     if "OCI runtime" in message or "failed to create shim" in message:
         return DeployFailed(sentence("The container could not be started", message))
     if status >= 500:

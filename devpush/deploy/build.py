@@ -155,6 +155,7 @@ class Builder:
 
     async def _by_dockerfile(self) -> Built:
         """The image its Dockerfile makes: on images that we have looked at, with the build arguments it declares."""
+        await self._must_run_in_our_runtime()
         tree = await self._source()
         file = dockerfile.read(await self._read(tree, dockerfile.NAME))
         given = environment.building(self.deployment) | {"BASE_IMAGE": self.world.settings.base_image}
@@ -184,8 +185,19 @@ class Builder:
                 )
         except DeployFailed as failure:
             sentence = self.log.masked(dockerfile.told(str(failure), names) or "")
-            raise plan.image_failed(sentence, limits.memory_mb, self.log.tail(TAIL)) from None
+            disk_mb = self.world.settings.app_disk_mb * plan.BUILDS_WRITE
+            raise plan.image_failed(sentence, limits.memory_mb, disk_mb, self.log.tail(TAIL)) from None
         return Built(name, key, reused=False)
+
+    async def _must_run_in_our_runtime(self) -> None:
+        """The classic builder can't be told which: it takes the engine's default."""
+        wanted = self.world.settings.container_runtime
+        if wanted and (await self.world.containers.about()).default_runtime != wanted:
+            raise DeployFailed(
+                f"Dockerfiles aren't built on this server: its apps run in {wanted} (CONTAINER_RUNTIME), and Docker "
+                "builds in its default runtime, which is another. The operator can make it the default in Docker's "
+                "daemon.json; or choose a runner under Settings → Build and deploy."
+            )
 
     async def _read(self, tree: Source, path: str) -> bytes:
         """A file of the root directory. Raises DeployFailed if there is none."""

@@ -142,7 +142,8 @@ async def docker(patient: Patient) -> list[Finding]:
     except (Unavailable, DeployFailed) as trouble:
         fix = f"See: systemctl status docker. We reach it at DOCKER_HOST, {patient.settings.docker_host}"
         return [error("docker", "Docker can't be asked.", cause=str(trouble), fix=fix)]
-    return findings.docker(about, production=patient.settings.production)
+    settings = patient.settings
+    return findings.docker(about, production=settings.production, runtime=settings.container_runtime)
 
 
 async def networks(patient: Patient) -> list[Finding]:

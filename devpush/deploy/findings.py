@@ -68,8 +68,26 @@ def ok(part: str, what: str) -> Finding:
 # Docker and its networks ----------------------------------------------------------------------------------------------
 
 
-def docker(about: About, *, production: bool) -> list[Finding]:
+def docker(about: About, *, production: bool, runtime: str = "") -> list[Finding]:
+    """`runtime` is the one that containers shall run in (CONTAINER_RUNTIME)."""
     found = []
+    if runtime and runtime not in about.runtimes:
+        found.append(
+            error(
+                "docker",
+                f"No app can be started: Docker has no runtime {runtime} (CONTAINER_RUNTIME).",
+                cause=f"It has {', '.join(about.runtimes)}.",
+                fix='Install it and name it under "runtimes" in /etc/docker/daemon.json; then: systemctl reload docker',
+            )
+        )
+    elif runtime and runtime != about.default_runtime:
+        found.append(
+            note(
+                "docker",
+                f"Projects with a Dockerfile of their own can't be built: Docker builds in {about.default_runtime}, "
+                f'and apps run in {runtime}. To allow them: "default-runtime": "{runtime}" in /etc/docker/daemon.json.',
+            )
+        )
     if _numbers(about.api) < OLDEST_API:
         found.append(
             error(

@@ -22,6 +22,8 @@ IDLE = ("sleep", "infinity")
 """What a build container's own process does while commands run in it."""
 POOL = IPv4Network("10.204.0.0/14")
 SUBNET_BITS = 25
+BUILDS_WRITE = 4
+"""Times as much as an app may write (APP_DISK_MB), for a build: packages are unpacked, and thrown away again."""
 MAX_APP_ADDRESSES = 60
 
 
@@ -108,8 +110,9 @@ def limits(config: Mapping[str, Any]) -> Limits:
 
 
 def building(config: Mapping[str, Any]) -> Limits:
-    """At least a core and 512 MB, whatever the app has: building is what people wait for."""
-    return Limits(memory_mb=max(config["memory_mb"], 512), cpu_quota=max(config["cpu_quota"], 100_000), pids=1024)
+    """At least a core and 512 MB, whatever the app has: building is what people wait for. But not what serves."""
+    memory, cpu = max(config["memory_mb"], 512), max(config["cpu_quota"], 100_000)
+    return Limits(memory_mb=memory, cpu_quota=cpu, pids=1024, yielding=True)
 
 
 def working_dir(deployment: Deployment) -> str | None:
@@ -191,6 +194,15 @@ SIGNALS = {129: "SIGHUP", 130: "SIGINT", 134: "SIGABRT", 135: "SIGBUS", 136: "SI
            141: "SIGPIPE", 143: "SIGTERM"}  # fmt: skip
 
 
+def wrote_too_much(who: str, most_mb: int) -> str:
+    """Why it was stopped (deploy/guard.py); `who` is an app or a build."""
+    away = " What an app writes there is lost with each deployment: keep it elsewhere." if who == "app" else ""
+    return (
+        f"The {who} was stopped because it wrote more than {most_mb} MB into its container.{away} Let it write less, "
+        "or ask the operator to raise APP_DISK_MB; then redeploy."
+    )
+
+
 def command_failed(step: str, command: str, exit: Exit, memory_mb: int, tail: Sequence[str]) -> DeployFailed:
     """The reason a person reads: which command, how it ended, its last lines, what to do."""
     sentence = f"The {step} command ({one_line(command)}) {how_it_ended(exit, memory_mb)}."
@@ -203,13 +215,13 @@ def with_tail(sentence: str, tail: Sequence[str]) -> str:
     return "\n".join([sentence, "Its last lines:", *tail]) if tail else sentence
 
 
-def image_failed(failure: str, memory_mb: int, tail: Sequence[str]) -> DeployFailed:
+def image_failed(failure: str, memory_mb: int, disk_mb: int, tail: Sequence[str]) -> DeployFailed:
     """Why a Dockerfile came to nothing, in the builder's words."""
     sentence = failure.partition("\n")[0]
-    if sentence.rstrip(".").endswith("returned a non-zero code: 137"):
+    if sentence.rstrip(".").endswith(("returned a non-zero code: 137", "returned a non-zero code: 143")):
         sentence += (
-            f" It was killed, probably because it used more than its {memory_mb} MB of memory. "
-            "Raise the project's memory under Settings → Resources, or let the command use less."
+            f" It was killed, probably because it used more than its {memory_mb} MB of memory (raise them under "
+            f"Settings → Resources), or because it wrote more than {disk_mb} MB of files: let the command use less."
         )
     return DeployFailed(with_tail(sentence, tail))
 

@@ -16,6 +16,7 @@ from devpush.deploy.rollback import STILL_RUNS_EVERY
 from devpush.deploy.shipper import BuildLog
 from devpush.errors import DeployFailed, MovedMeanwhile
 from devpush.models import Deployment, State
+from devpush.models.database import column
 from devpush.ports import AddressTaken, Container, Exit, ImageMissing, World
 
 MAX_ATTEMPTS = 40
@@ -64,6 +65,8 @@ class Rollout:
         await tell(self.world, self.deployment)
 
     async def fail(self, reason: str) -> None:
+        [stopped] = await column(Deployment.filter(id=self.deployment.id), "health_note")
+        reason = stopped or reason  # the guard said why before it stopped it
         self.log.system(reason.partition("\n")[0])  # the last lines that may follow are in the log already
         await self.move(State.failed, reason=reason)
 

@@ -182,7 +182,7 @@ class Sweeper:
         self.crashes = [crash for crash in self.crashes if now - crash.at < CRASH_WINDOW] + [Crash(id, now)]
         deployment = await Deployment.get_or_none(id=id, state=State.succeeded).select_related("project")
         wanted = deployment and await traffic.wanted(self.world.settings, deployment.project.id)
-        if not deployment or not wanted or id not in wanted.running:
+        if not deployment or not wanted or id not in wanted.running or deployment.health == "crashed":
             return  # it was told to stop
         code = event.labels.get("exitCode", "0")  # the container itself may be up again and know nothing of it
         how = f"exited with code {code}" if code != "0" else "exited"

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from devpush.adapters.docker import DockerContainers
+from devpush.errors import DeployFailed
 from devpush.ports import ContainerSpec, Exit, Limits
 from tests.images import own_engine, own_network, small_image
 from tests.patience import until
@@ -20,6 +21,7 @@ GOLDEN = {
     "Memory": MEMORY,
     "MemorySwap": MEMORY,
     "OomScoreAdj": 500,
+    "CpuShares": 1024,
     "CpuPeriod": 100_000,
     "CpuQuota": 50_000,
     "PidsLimit": 64,
@@ -73,6 +75,40 @@ async def test_a_container_is_given_exactly_what_the_list_says(
     assert raw["Mounts"] == []
     assert raw["Config"]["User"] == "1000:1000"
     assert list(raw["NetworkSettings"]["Networks"]) == [spec.network]
+
+
+async def test_it_runs_in_the_runtime_the_operator_chose_or_not_at_all(
+    engine: DockerContainers, spec: ContainerSpec
+) -> None:
+    """CONTAINER_RUNTIME, here another name of runc's: gVisor would be chosen the same way."""
+    for runtime in ("io.containerd.runc.v2", "nosuchruntime"):
+        sandbox = DockerContainers("", engine.installation, runtime=runtime)
+        sandbox.engine = engine.engine
+        if runtime == "nosuchruntime":
+            with pytest.raises(DeployFailed, match=r"Docker has no runtime nosuchruntime \(CONTAINER_RUNTIME\)"):
+                await sandbox.create(replace(spec, name=f"{engine.prefix}boxed"))
+            return
+        container = await sandbox.create(replace(spec, name=f"{engine.prefix}boxed"))
+        await engine.start(container)
+        assert (await engine.engine.ask(f"containers/{container}/json"))["HostConfig"]["Runtime"] == runtime
+        await engine.remove(container)
+
+
+async def test_what_containers_write_is_seen_also_of_one_that_has_a_name_of_the_engines(
+    engine: DockerContainers, spec: ContainerSpec, mallory: str
+) -> None:
+    """A Dockerfile's build names its containers as it likes; they have our label."""
+    writing = ("sh", "-c", "dd if=/dev/zero of=/tmp/much bs=1M count=5; sleep 600")
+    container = await engine.create(replace(spec, name=f"{engine.prefix}writer", command=writing))
+    await engine.start(container)
+    await engine.engine.ask(f"containers/{container}/rename", "POST", params={"name": f"quirky-{engine.installation}"})
+
+    async def five() -> bool:
+        seen = {found.id: size for found, size in await engine.written()}
+        return seen[container] >= 5 * 1024 * 1024 > seen[mallory]
+
+    await until(five)
+    await engine.remove(container)
 
 
 async def test_nothing_the_kernel_knows_makes_it_more(engine: DockerContainers, mallory: str) -> None:
@@ -134,6 +170,30 @@ async def test_a_fork_bomb_ends_at_its_limit(engine: DockerContainers, spec: Con
     assert await engine.wait(container) == Exit(2)
     assert any(["can't fork" in line.text async for line in engine.logs(container)])
     await engine.remove(container)
+
+
+async def test_a_build_gets_what_apps_leave_of_the_processor(engine: DockerContainers, spec: ContainerSpec) -> None:
+    """Both want all of it for three seconds. Without the shares each has half."""
+    spin = ("sh", "-c", "for i in 1 2 3 4 5 6 7 8; do while :; do :; done & done; wait")
+    limits = Limits(memory_mb=64, cpu_quota=400_000, pids=64)
+    both = {}
+    for name, yielding in (("hungry", False), ("builds", True)):
+        wants = replace(spec, name=f"{engine.prefix}{name}", command=spin, limits=replace(limits, yielding=yielding))
+        both[name] = await engine.create(wants)
+        await engine.start(both[name])
+
+    async def used() -> dict[str, int]:
+        found = {name: await engine.usage(container) for name, container in both.items()}
+        return {name: usage.cpu_ms for name, usage in found.items() if usage}
+
+    before = await used()
+    await asyncio.sleep(3)
+    after = await used()
+    for container in both.values():
+        await engine.remove(container)
+    app, build = (after[name] - before[name] for name in both)
+    print(f"the app had {app} ms of the processor, the build {build} ms")
+    assert app > 2 * build > 0
 
 
 async def test_its_variables_are_seen_by_itself_only(

@@ -51,6 +51,18 @@ async def test_the_image_is_built_on_what_was_fetched_and_runs_by_its_own_comman
     assert not [call for call, _ in world.containers.calls if call == "run"]
 
 
+async def test_where_apps_are_sandboxed_no_build_runs_outside_of_that(world: FakeWorld) -> None:
+    """The classic builder can't be told a runtime."""
+    world.settings = replace(world.settings, container_runtime="runsc")
+    refused = await deployed(world, "FROM scratch\nRUN true\n")
+    assert refused.state == State.failed
+    assert "its apps run in runsc (CONTAINER_RUNTIME)" in (refused.reason or "")
+    assert world.containers.builds == []
+    world.containers.engine = replace(world.containers.engine, default_runtime="runsc")
+    done = await deployed(world, "FROM scratch\nRUN true\n")
+    assert done.state == State.succeeded, done.reason
+
+
 async def test_only_declared_arguments_are_given(world: FakeWorld) -> None:
     project = await cast.project(runner="docker", start="", install="", build="", dependency_files=[])
     await Variable.keep(project.id, {"TOKEN": "secret", "OTHER": "x"})

@@ -3,10 +3,12 @@
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator, Iterator
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from urllib.parse import quote
 
 import pytest
@@ -16,7 +18,7 @@ from redis.asyncio import Redis
 from devpush.adapters.docker import DockerContainers
 from tests.abuse.test_containers import GOLDEN
 from tests.gitserver import GitServer
-from tests.life.platform import App, Operator, Platform, app, new_platform, repository, until
+from tests.life.platform import App, Operator, Platform, app, new_platform, own_platform, repository, until
 
 pytestmark = [pytest.mark.integration, pytest.mark.abuse]
 
@@ -131,41 +133,100 @@ async def test_nobody_gets_a_hostname_by_the_name_of_their_project(platform: Pla
 # Using things up
 
 
-async def test_an_app_that_takes_all_it_can_hurts_nobody_else(platform: Platform, tmp_path: Path) -> None:
-    greedy = """if self.path == "/forks":
-    import subprocess
-    hold = []
+GREEDY = """import subprocess, time
+if self.path == "/memory": body = str(len(b"x" * (1 << 30)))
+elif self.path == "/forks":
+    hold, until = [], time.monotonic() + 2
     try:
-        while True: hold.append(subprocess.Popen(["sleep", "5"]))
+        while True: hold.append(subprocess.Popen(["sleep", "3"]))
     except OSError as problem: body = f"{len(hold)} {problem}"
-elif self.path == "/memory": body = str(len(b"x" * (1 << 30)))
+    while time.monotonic() < until: pass
+elif self.path == "/processor":
+    spin = "import time; until = time.monotonic() + 3\\nwhile time.monotonic() < until: pass"
+    for child in [subprocess.Popen(["python3", "-c", spin]) for _ in range(8)]: child.wait()
 elif self.path == "/lines":
-    for number in range(200_000): print("line", number)"""
+    until = time.monotonic() + 3
+    while time.monotonic() < until: print("line " * 20)"""
+TRIES = 6
+"""Of which the best counts: what else this machine does at that moment is not the app's doing."""
+
+
+async def test_an_app_that_takes_all_it_can_hurts_nobody_else(platform: Platform, tmp_path: Path) -> None:
+    """A31: another app and the dashboard answer within twice their usual time. Without the limits of processor and
+    processes, or the cap on lines, they don't."""
     hog, good = await asyncio.gather(
-        platform.live(repository(tmp_path, "hog", app(handle=greedy)).path),
+        platform.live(repository(tmp_path, "hog", app(handle=GREEDY)).path),
         platform.live(repository(tmp_path, "good").path),
     )
-
-    async def others_answer() -> None:
-        async with asyncio.timeout(30):
-            assert await good.says() == "one"
-            assert (await platform.dashboard("/ready")).status == 200
-
-    for path in ("/forks", "/lines", "/memory"):
-        asking = asyncio.create_task(hog.get(path))
-        while not asking.done():
-            await others_answer()
-            await asyncio.sleep(0.1)
-        answer = await asking
-        if path == "/forks":
-            forks = int(answer.text.split()[0])
-            assert 300 < forks < 512, answer
-    await others_answer()
 
     async def back_again() -> bool:
         return (await hog.get()).status == 200
 
-    await until(back_again, "The app that was killed for memory does not come back.")
+    async def others() -> None:
+        assert await good.says() == "one"
+        assert (await platform.dashboard("/auth/sign-in")).status == 200
+
+    for path in ("/forks", "/processor", "/lines", "/memory"):
+        slower: list[float] = []
+        while len(slower) < TRIES and min(slower, default=9) > 2:
+            usual = await median_time(others, lambda took: len(took) < 40)
+            asking = asyncio.create_task(hog.get(path))
+            slower.append(await median_time(others, lambda _, asking=asking: not asking.done()) / usual)  # type: ignore[misc]
+            answer = await asking
+            await until(back_again, "The app that was killed for memory does not come back.")
+        print(f"{path}: others take {min(slower):.2f} × their usual time")
+        assert min(slower) <= 2, f"{path}: {slower}"
+        if path == "/forks":
+            forks = int(answer.text.split()[0])
+            assert 300 < forks < 512, answer
+
+
+async def median_time(ask: Callable[[], Awaitable[None]], more: Callable[[list[float]], bool]) -> float:
+    """Seconds."""
+    took: list[float] = []
+    while more(took) or not took:
+        begun = time.perf_counter()
+        await ask()
+        took.append(time.perf_counter() - begun)
+    return median(took)
+
+
+FLOOD = """if self.path == "/flood":
+    with open("/tmp/much", "wb") as file:
+        while True: file.write(bytes(1 << 20))"""
+ENDLESS = """ARG BASE_IMAGE
+FROM ${BASE_IMAGE}
+RUN while true; do head -c 4000000 /dev/zero >>/tmp/much; sleep 0.02; done
+"""
+
+
+async def test_what_fills_the_disk_is_stopped_and_nothing_else(tmp_path: Path) -> None:
+    """A31: an app, a build command and a Dockerfile. Without the guard, all go on until the disk is full."""
+    async with own_platform(APP_DISK_MB="64") as platform:
+        hog, good = await asyncio.gather(
+            platform.live(repository(tmp_path, "hog", app(handle=FLOOD)).path),
+            platform.live(repository(tmp_path, "good").path),
+        )
+        endless = "while true; do head -c 4000000 /dev/zero >>/tmp/much; sleep 0.02; done"
+        origin = repository(tmp_path, "dockerfile")
+        origin.commit({"Dockerfile": ENDLESS})
+        flooding = asyncio.create_task(hog.get("/flood"))
+        build, image, _ = await asyncio.gather(
+            platform.deploy(repository(tmp_path, "build").path, "--build", endless),
+            platform.deploy(origin.path, "--runner", "docker"),
+            flooding,
+        )
+        assert "The build was stopped because it wrote more than 256 MB into its container." in build.err
+        assert "wrote more than 256 MB of files" in image.err
+        told = await platform.newest("hog")
+        assert (told["state"], told["health"]) == ("succeeded", "crashed")
+        assert "wrote more than 64 MB" in told["health_note"]
+        assert await good.says() == "one"
+
+        async def only_the_good() -> bool:
+            return len(await platform.containers()) == 1
+
+        await until(only_the_good, "What was stopped still takes its room.")
 
 
 # Secrets

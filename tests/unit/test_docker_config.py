@@ -1,8 +1,11 @@
 """What we ask Docker to run, and what its refusals mean."""
 
+from dataclasses import replace
+
 import pytest
 
 from devpush.adapters.docker_config import (
+    build_limits,
     committed_config,
     container_config,
     failure,
@@ -38,6 +41,18 @@ def test_nothing_of_the_host_is_ever_handed_in() -> None:
     assert host_config(SPEC, init=False)["Init"] is False
 
 
+def test_a_build_has_what_apps_leave_of_the_processor_and_goes_first_when_memory_is_short() -> None:
+    app, build = host_config(SPEC), host_config(replace(SPEC, limits=replace(SPEC.limits, yielding=True)))
+    assert app["CpuShares"] == 16 * build["CpuShares"]  # type: ignore[operator]  # both are numbers
+    assert app["OomScoreAdj"] < build["OomScoreAdj"]  # type: ignore[operator]
+    assert build_limits(SPEC.limits)["cpushares"] == str(build["CpuShares"]), "a Dockerfile's build no less"
+
+
+def test_the_runtime_is_the_operators_or_the_engines_own() -> None:
+    config = container_config(SPEC, init=True, runtime="runsc")
+    assert config["HostConfig"] == host_config(SPEC) | {"Runtime": "runsc"}
+
+
 def test_the_command_is_all_of_argv_and_the_user_is_never_root() -> None:
     config = container_config(SPEC, init=True)
     assert (config["Entrypoint"], config["Cmd"]) == (["sh", "-c", "true"], [])
@@ -65,6 +80,8 @@ def test_an_image_takes_nothing_from_the_container_it_was_made_in() -> None:
         (404, "No such image: nothing:latest", ImageMissing, "nothing:latest"),
         (404, "No such container: x", DeployFailed, "The container is gone."),
         (403, "Address already in use", AddressTaken, ""),
+        (400, "Unknown runtime specified runsc", DeployFailed, "Docker has no runtime runsc (CONTAINER_RUNTIME)."),
+        (400, "unknown or invalid runtime name: runsc", DeployFailed, "Docker has no runtime runsc"),
         (403, "Pool overlaps with other one on this address space", SubnetTaken, ""),
         (
             400,

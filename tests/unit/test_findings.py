@@ -40,6 +40,15 @@ def test_an_engine_that_lacks_something_is_told_what(about: About, level: Level,
     assert words in f"{found.what} {found.cause} {found.fix}"
 
 
+def test_a_runtime_that_docker_lacks_or_does_not_build_in_is_told() -> None:
+    sandboxed = replace(ENGINE, runtimes=("runc", "runsc"))
+    found = one(findings.docker(ENGINE, production=True, runtime="runsc"))
+    assert (found.level, found.cause) == (Level.error, "It has runc.")
+    assert "Dockerfile" in one(findings.docker(sandboxed, production=True, runtime="runsc")).what
+    everywhere = replace(sandboxed, default_runtime="runsc")
+    assert one(findings.docker(everywhere, production=True, runtime="runsc")).level == Level.ok
+
+
 def test_an_engines_other_warnings_are_none_of_ours() -> None:
     chatty = replace(ENGINE, live_restore=False, warnings=("WARNING: bridge-nf-call-iptables is disabled",))
     assert one(findings.docker(chatty, production=False)).level == Level.ok
