@@ -5,7 +5,7 @@ import json
 import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -82,17 +82,17 @@ print(json.dumps({{
     "reached": [target for target in targets if reached(target[0] or gateway, target[1])],
     "sockets": [path for path in ("/var/run/docker.sock", "/run/docker.sock") if os.path.exists(path)],
     "uid": os.getuid(),
+    "capabilities": next(row.split()[1] for row in open("/proc/self/status") if row.startswith("CapEff")),
     "readable": [path for path in {paths!r} if os.path.exists(path)],
     "processes": len([name for name in os.listdir("/proc") if name.isdigit()]),
 }}))
 """
 
 
-async def test_an_app_reaches_nothing_of_ours_and_nobody_else(platform: Platform, tmp_path: Path) -> None:
-    neighbour, _ = await asyncio.gather(
-        platform.live(repository(tmp_path, "neighbour").path), platform.live(repository(tmp_path, "curious").path)
-    )
-    [other] = await platform.containers("neighbour")
+@asynccontextmanager
+async def looking_around(platform: Platform, neighbour: str) -> AsyncIterator[str]:
+    """A script that tries, from where it runs, to reach all that a tenant must not."""
+    [other] = await platform.containers(neighbour)
     ports = [platform.port, *(int(path.read_text()) for path in (platform.folder / "run").glob("*.port"))]
     assert len(ports) >= 3
     ours = [[host, port] for host in ("127.0.0.1", "") for port in ports]  # "" becomes the bridge's gateway
@@ -100,14 +100,45 @@ async def test_an_app_reaches_nothing_of_ours_and_nobody_else(platform: Platform
     with socket.create_server(("0.0.0.0", 0)) as careless:  # a program of this machine that listens everywhere
         elsewhere = [["", careless.getsockname()[1]], ["169.254.169.254", 80]]
         targets = [*ours, *elsewhere, [other.address, 8000], [other.name, 8000]]
-        said = await python(platform, "curious", LOOK_AROUND.format(targets=json.dumps(targets), paths=paths))
+        yield LOOK_AROUND.format(targets=json.dumps(targets), paths=paths)
+
+
+def saw_nothing(said: str) -> None:
     seen = json.loads(said)
     assert seen["reached"] == []
     assert seen["sockets"] == []
     assert seen["readable"] == []
     assert seen["uid"] == 1000
+    assert int(seen["capabilities"], 16) == 0
     assert seen["processes"] < 10, "it sees its own only"
+
+
+async def test_an_app_reaches_nothing_of_ours_and_nobody_else(platform: Platform, tmp_path: Path) -> None:
+    """A7: neither stores, dashboard, Traefik's own API, the host and the metadata address, nor a neighbour."""
+    neighbour, _ = await asyncio.gather(
+        platform.live(repository(tmp_path, "neighbour").path), platform.live(repository(tmp_path, "curious").path)
+    )
+    async with looking_around(platform, "neighbour") as script:
+        saw_nothing(await python(platform, "curious", script))
     assert await neighbour.says() == "one"
+
+
+async def test_no_command_of_a_deployment_reaches_more_than_its_app(platform: Platform, tmp_path: Path) -> None:
+    """A30: install, build and pre-deploy commands; what a Dockerfile runs is looked at in test_runners.py."""
+    await platform.live(repository(tmp_path, "next-door").path)
+    async with looking_around(platform, "next-door") as script:
+        files = app() | {"look.py": script, "requirements.txt": ""}
+        origin = repository(tmp_path, "looking-around", files)
+        look = "python3 look.py"
+        first = await platform.live(origin.path, "--install", look, "--build", look)
+        await platform.sql("UPDATE project SET pre_deploy = $1 WHERE slug = 'looking-around'", look)
+        origin.commit(files | {"two": ""})
+        second = await platform.live(origin.path)
+    for ended, steps in ((first, 2), (second, 3)):  # installed and built; once more, and before it went live
+        said = [line for line in ended.ended.out.splitlines() if line.startswith('{"reached"')]
+        assert len(said) == steps, ended.ended.out
+        for line in said:
+            saw_nothing(line)
 
 
 async def test_nobody_gets_a_hostname_by_the_name_of_their_project(platform: Platform, tmp_path: Path) -> None:
