@@ -252,7 +252,7 @@ async def delete(window: Window) -> None:
     await expect(button).to_be_disabled()
     await card.get_by_role("textbox").press_sequentially("s")
     await button.click()
-    await expect(page.locator(".toast")).to_contain_text("First steps is being deleted.")
+    await expect(page.locator(".toast")).to_contain_text("First steps is deleted.")
     await expect(page.get_by_text("No projects yet")).to_be_visible()
 
 

@@ -296,6 +296,8 @@ async def test_two_installations_on_one_engine_leave_each_other_alone(platform: 
         page = "/projects/twin/settings"
         assert (await operator.post("/projects/twin/removal", page=page, confirmation="twin")).status == 303
 
+        await platform.sql("UPDATE project SET ends_at = now() WHERE slug = 'twin'")  # its days of grace are over
+
         async def gone() -> bool:
             return not await platform.sql("SELECT 1 FROM project WHERE slug = 'twin'")
 
