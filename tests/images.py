@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import io
+import os
 import shutil
 import subprocess
 import tarfile
@@ -16,7 +17,7 @@ from secrets import token_hex
 from devpush.adapters.docker import DockerContainers
 from devpush.ports import SubnetTaken
 
-DOCKER_HOST = "unix:///var/run/docker.sock"
+DOCKER_HOST = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
 FOLDERS = {"tmp": 0o1777, "app": 0o755, "home/app": 0o755, "bin": 0o755, "etc": 0o755}
 FILES = {"etc/passwd": "root:x:0:0::/:/bin/sh\napp:x:1000:1000::/home/app:/bin/sh\n", "etc/group": "app:x:1000:\n"}
 

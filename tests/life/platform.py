@@ -16,12 +16,14 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
 import asyncpg
 from redis.asyncio import Redis
 
 from devpush.adapters.docker import DockerContainers
+from devpush.local import Local
 from devpush.ports import Container
 from tests.conftest import ROOT
 from tests.gitserver import Origin
@@ -40,7 +42,17 @@ SMALL = {
     "ALLOW_PRIVATE_ADDRESSES": "127.0.0.0/8",
 }
 TIMEOUT = aiohttp.ClientTimeout(total=60)
-PASSED_ON = ("PATH", "HOME", "LANG", "PYTHONPATH", "RUNNER_CA_BUNDLE", "SSL_CERT_FILE", "TMPDIR", "VIRTUAL_ENV")
+PASSED_ON = (
+    "PATH",
+    "HOME",
+    "DOCKER_HOST",
+    "LANG",
+    "PYTHONPATH",
+    "RUNNER_CA_BUNDLE",
+    "SSL_CERT_FILE",
+    "TMPDIR",
+    "VIRTUAL_ENV",
+)
 
 
 @dataclass(frozen=True)
@@ -359,6 +371,38 @@ async def own_platform(**settings: str) -> AsyncIterator[Platform]:
         yield await platform.start()
     finally:
         await platform.clear()
+
+
+@asynccontextmanager
+async def side_by_side(**settings: str) -> AsyncIterator[tuple[Platform, Platform]]:
+    """Two processes of one installation, none started yet: on one PostgreSQL, Redis, Traefik and DATA_DIR, which
+    outlive both."""
+    beside = Path(tempfile.mkdtemp(prefix="devpush-beside-"))
+    beside.chmod(0o711)
+    local = Local(beside, postgres=True, redis=True, traefik=True, http_port=own_port(), bind="127.0.0.1")
+    async with local as found:
+        dsn = urlsplit(str(found.postgres_dsn))
+        blue = new_platform(
+            POSTGRES_HOST=parse_qs(dsn.query)["host"][0],
+            POSTGRES_USER=str(dsn.username),
+            POSTGRES_DB=dsn.path.strip("/"),
+            REDIS_URL=str(found.redis_url),
+            TRAEFIK_CONFIG_DIR=str(found.traefik_config_dir),
+            TRAEFIK_URL=str(found.traefik_url),
+            TRAEFIK_ACCESS_LOG=str(found.traefik_access_log),
+            **settings,
+        )
+        blue.http_port = int(str(found.traefik_url).rpartition(":")[2])
+        (blue.folder / "run").mkdir(mode=0o711)
+        shutil.copy(beside / "run" / "endpoints.json", blue.folder / "run")
+        green = Platform(blue.folder, dict(blue.settings), http_port=blue.http_port)
+        try:
+            yield blue, green
+        finally:
+            green.installation = green.installation or blue.installation
+            for process in (green, blue):
+                await process.clear()
+    await asyncio.to_thread(shutil.rmtree, beside, ignore_errors=True)
 
 
 def new_platform(**settings: str) -> Platform:

@@ -3,23 +3,18 @@
 import asyncio
 import json
 import re
-import shutil
-import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
-from pathlib import Path
 from typing import Any, Self
-from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
 import pytest
 from redis.asyncio import Redis
 
-from devpush.local import Local
 from tests.gitserver import Origin
-from tests.life.platform import TIMEOUT, Answer, App, Operator, Platform, Poller, new_platform, own_port, until
+from tests.life.platform import TIMEOUT, Answer, App, Operator, Platform, Poller, own_port, side_by_side, until
 
 pytestmark = pytest.mark.integration
 
@@ -230,34 +225,13 @@ class Reader:
 
 @pytest.fixture(scope="module")
 async def two(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Two]:
-    beside = Path(tempfile.mkdtemp(prefix="devpush-beside-"))
-    beside.chmod(0o711)
     origin = Origin.make(tmp_path_factory.mktemp("origins") / "shop.git")
     origin.commit({"main.py": SERVER.replace("{version}", "v01")})
-    local = Local(beside, postgres=True, redis=True, traefik=True, http_port=own_port(), bind="127.0.0.1")
-    async with local as found:
-        dsn = urlsplit(str(found.postgres_dsn))
-        blue = new_platform(
-            POSTGRES_HOST=parse_qs(dsn.query)["host"][0],
-            POSTGRES_USER=str(dsn.username),
-            POSTGRES_DB=dsn.path.strip("/"),
-            REDIS_URL=str(found.redis_url),
-            TRAEFIK_CONFIG_DIR=str(found.traefik_config_dir),
-            TRAEFIK_URL=str(found.traefik_url),
-            TRAEFIK_ACCESS_LOG=str(found.traefik_access_log),
-        )
-        blue.http_port = int(str(found.traefik_url).rpartition(":")[2])
-        (blue.folder / "run").mkdir(mode=0o711)
-        shutil.copy(beside / "run" / "endpoints.json", blue.folder / "run")
-        green = Platform(blue.folder, blue.settings | {"JOB_COMPLETION_WAIT": "1"}, http_port=blue.http_port)
+    async with side_by_side() as (blue, green):
+        green.settings["JOB_COMPLETION_WAIT"] = "1"
         two = Two(blue, green, origin)
-        try:
-            await two.begin()
-            yield two
-        finally:
-            for process in (green, blue):
-                await process.clear()
-    shutil.rmtree(beside, ignore_errors=True)
+        await two.begin()
+        yield two
 
 
 async def test_an_update_finishes_what_runs_and_nobody_notices(two: Two) -> None:
