@@ -105,6 +105,7 @@ check() {
 # Tests
 
 SLOWEST=(--durations=10 --durations-min=2)
+export STEADY=yes # hypothesis: the same examples each time (tests/conftest.py)
 
 # tests folder... -- pytest argument...
 tests() {
