@@ -495,9 +495,9 @@ METHODS = [
     Thing(provider="google", name="Google", set_up=True, known_as="", since=None, last=False),
 ]
 MEMBERSHIPS = [
-    Thing(id=identity(601), slug="acme", name="Acme", avatar=None, role="admin", others=6, other_owners=2, projects=4, needs_them=False),
-    Thing(id=identity(602), slug="side", name="Side projects & other things", avatar="0123456789abcdef", role="owner", others=1, other_owners=1, projects=1, needs_them=False),
-    Thing(id=identity(603), slug="ada", name="Ada's team", avatar=None, role="owner", others=0, other_owners=0, projects=3, needs_them=False),
+    Thing(id=identity(601), slug="acme", name="Acme", avatar=None, role="admin", others=6, other_owners=2, projects=4, deleted=0, needs_them=False),
+    Thing(id=identity(602), slug="side", name="Side projects & other things", avatar="0123456789abcdef", role="owner", others=1, other_owners=1, projects=1, deleted=0, needs_them=False),
+    Thing(id=identity(603), slug="ada", name="Ada's team", avatar=None, role="owner", others=0, other_owners=0, projects=3, deleted=1, needs_them=False),
 ]  # fmt: skip
 ACCOUNT: dict[str, Any] = {
     "team": None, "general": {"name": "Ada Lovelace", "username": "ada"}, "form": {}, "errors": {}, "failed": "", "change": None, "mailbox": True,
@@ -571,7 +571,7 @@ INVITED = [
 TEAM_SETTINGS = {
     "team": TEAM, "tab": "settings", "forms": {"general": {"name": "Acme", "slug": "acme"}, "members": {"email": "", "role": "member"}, "picture": {}, "danger": {}}, "members": PEOPLE, "invitations": INVITED,
     "my_role": "owner", "givable": ["member", "admin", "owner"], "changeable": {each.id for each in PEOPLE}, "can": {"change": True, "manage": True, "remove": True}, "may_leave": True, "mail_configured": True, "deleted": [],
-    "removal": {"projects": ["Shop", "Docs", "Marketing site"], "more": 2, "members": 4}, "me_id": ME.id,
+    "removal": {"projects": ["Shop", "Docs", "Marketing site"], "more": 2, "deployments": 2500, "variables": 41, "domains": ["docs.example.com", "shop.example.com", "www.example.com", "www.shop.example.com"]}, "me_id": ME.id,
 }  # fmt: skip
 WAITING = [
     Thing(id=identity(10), team_name="Analytical Engines", role="admin", by="Charles Babbage", expires_at=NOW),
@@ -710,7 +710,7 @@ SETTINGS: dict[str, Any] = {
         kind="https", name="git.example.com/acme/shop", link="https://git.example.com/acme/shop", trouble="", account=None,
         told=True, token_kept=True, public_key="", hook=Thing(url="https://push.example.com/api/hooks/0d9f4d0e-6b1d-4a63-9d0f-5f7a2b8c1e42", has_secret=True, unreachable=False),
     ),
-    "keep_days": 7, "drain_seconds": 30, "kept_images": 5, "removal": Thing(deployments=118, variables=3, hostnames=["shop.localhost:8080", "shop-env-staging.localhost:8080"]),
+    "keep_days": 7, "drain_seconds": 30, "kept_images": 5, "removal": Thing(deployments=118, variables=3, domains=["shop.example.com", "www.shop.example.com"], hostnames=["shop.localhost:8080", "shop-env-staging.localhost:8080"]),
 }  # fmt: skip
 SSH_REPOSITORY = Thing(
     **vars(SETTINGS["repository"]) | {"kind": "ssh", "link": "", "token_kept": False, "public_key": KEY}
@@ -1083,7 +1083,7 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
     "projects": ("teams/projects.html", ON_TEAM | {"tab": "projects", "projects": CARDS, "page": Thing(number=2, pages=3, total=61), "q": ""}),
     "projects-nothing": ("teams/projects.html", ON_TEAM | {"tab": "projects", "projects": [], "page": Thing(number=1, pages=1, total=0), "q": "zebra"}),
     "team-settings": ("teams/settings.html", TEAM_SETTINGS),
-    "team-settings-deleted": ("teams/settings.html", TEAM_SETTINGS | {"deleted": [Thing(id=identity(700), name="Old shop", removing_at=before(hours=3), ends_at=NOW + timedelta(days=6)), Thing(id=identity(701), name="An experiment with an uncommonly long name that nobody shortened", removing_at=before(days=6), ends_at=NOW + timedelta(days=1))]}),
+    "team-settings-deleted": ("teams/settings.html", TEAM_SETTINGS | {"deleted": [Thing(id=identity(700), name="Old shop", removing_at=before(hours=3), ends_at=NOW + timedelta(days=6), deployments=31, variables=14, domains=["old.example.com", "www.old.example.com"]), Thing(id=identity(701), name="An experiment with an uncommonly long name that nobody shortened", removing_at=before(days=6), ends_at=NOW + timedelta(days=1), deployments=1, variables=0, domains=[])]}),
     "team-settings-refused": ("teams/settings.html", TEAM_SETTINGS | {"team": Thing(**vars(TEAM), avatar="0123456789abcdef"), "failed": "members", "form": {"email": "ada@example.com", "role": "admin"}, "errors": {"email": "ada@example.com is in this team already.", "form": "A team keeps at least one owner. Make somebody else an owner first."}}),
     "team-settings-link": ("teams/settings.html", TEAM_SETTINGS | {"mail_configured": False, "link_for": "margaret@example.com", "link": "https://push.example.com/invitations/2bq0tQ9mXk3sX1zVn0pE7aJr5uYw8dLc4hGf6iTyOsA", "invitations": INVITED[:1]}),
     "team-settings-member": ("teams/settings.html", TEAM_SETTINGS | {"can": {}, "givable": [], "changeable": set(), "invitations": [], "me_id": PEOPLE[3].id}),
@@ -1146,6 +1146,7 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
     "settings-github": ("projects/settings.html", ON_PROJECT | {"tab": "settings"} | SETTINGS | {"repository": GITHUB_REPOSITORY, "said": {"kind": "success", "sentence": "Connected: 4 branches, and main is at 3f2a91c."}}),
     "settings-refused": ("projects/settings.html", ON_PROJECT | {"tab": "settings"} | SETTINGS | {"failed": "danger", "form": {}, "errors": {"confirmation": "That is not the project's slug. Type shop."}, "variables": []}),
     "settings-outdated": ("projects/settings.html", ON_PROJECT | {"tab": "settings"} | SETTINGS | {"outdated": OUTDATED, "review": REVIEW, "goes": BRANCHES, "failed": "environments", "form": {"which": identity(101), "name": "Production", "branch": "feature/*/*", "color": "amber"}, "errors": {"name": "There is an environment of that name already.", "branch": "One “*” is enough: it stands for any text, like feature/* or *-rc."}}),
+    "settings-environment-goes": ("projects/settings.html", ON_PROJECT | {"tab": "settings"} | SETTINGS | {"failed": "environments", "form": {"which": identity(101)}, "errors": {"confirmation": "Please type staging to confirm."}}),
     "account": ("account/show.html", ACCOUNT),
     "account-moving": ("account/show.html", ACCOUNT | {"me": Thing(**vars(ME), avatar="0123456789abcdef"), "change": Thing(email="ada.lovelace@analytical-engines.example"), "failed": "email", "form": {"email": "ada@elsewhere"}, "errors": {"email": "Please enter an e-mail address, like ada@example.com."}}),
     "account-operator": ("account/show.html", ACCOUNT | {"me": Thing(id=identity(1), name="operator", email="operator@localhost", username="operator", is_operator=True), "general": {"name": "operator", "username": "operator"}, "mailbox": False, "mail_configured": False, "methods": [Thing(**vars(METHODS[0]) | {"last": True})], "memberships": MEMBERSHIPS[2:], "sessions": SESSIONS[:1], "failed": "methods", "errors": {"form": "This is the only way you can sign in. Add another one first."}}),
