@@ -161,15 +161,6 @@ def forecast(samples: Sequence[tuple[datetime, int]]) -> timedelta | None:
     return timedelta(seconds=ys[-1] / -slope)
 
 
-def told(left: timedelta | None) -> str:
-    """In words; "" for nothing to tell."""
-    if left is None:
-        return ""
-    days = round(left / timedelta(days=1))
-    when = "within a day" if days < 1 else f"in about {days} day{'s' if days > 1 else ''}"
-    return f"Full {when} at this rate."
-
-
 # What is shown --------------------------------------------------------------------------------------------------------
 
 

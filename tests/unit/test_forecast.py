@@ -2,7 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
-from devpush.deploy.disk import above, forecast, told
+from devpush.deploy.disk import above, forecast
+from devpush.deploy.findings import full
 from devpush.ports import Sized
 
 GB = 10**9
@@ -17,7 +18,7 @@ def test_a_disk_that_loses_a_gigabyte_a_day_is_full_when_those_that_are_left_are
     left = forecast(hourly(*(60 - hour / 24 for hour in range(24 * 5 + 1))))
     assert left is not None
     assert round(left / timedelta(days=1)) == 55
-    assert told(left) == "Full in about 55 days at this rate."
+    assert full(left) == "Full in about 55 days at this rate."
 
 
 def test_what_a_sweep_gives_back_each_day_is_no_turn_of_the_tide() -> None:
@@ -36,11 +37,11 @@ def test_nothing_is_told_of_a_disk_that_empties_or_of_which_little_is_known() ->
     assert forecast(hourly(*(60 - hour / 2400 for hour in range(72)))) is None, "it would be years"
     sparse = hourly(*falling)[::12]
     assert forecast(sparse) is None, "seven looks in three days"
-    assert told(None) == ""
+    assert full(None) == ""
 
 
 def test_a_disk_that_is_as_good_as_full_says_so() -> None:
-    assert told(forecast(hourly(*(30 - hour for hour in range(30))))) == "Full within a day at this rate."
+    assert full(forecast(hourly(*(30 - hour for hour in range(30))))) == "Full within a day at this rate."
 
 
 # Budgets
