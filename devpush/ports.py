@@ -141,6 +141,17 @@ class OutputLine:
     cursor: str
 
 
+@dataclass(frozen=True)
+class Sized:
+    """A thing of ours that takes room on the disk."""
+
+    kind: Literal["image", "volume", "container"]
+    name: str
+    labels: Mapping[str, str]
+    size: int
+    """Bytes of its own: what an image adds to the one it was made from, what a container has written into itself."""
+
+
 class Containers(Protocol):
     """A Docker Engine, seen by one installation: it lists and touches only what carries this installation's label."""
 
@@ -151,6 +162,14 @@ class Containers(Protocol):
 
     async def space(self) -> int:
         """Bytes that all its images take, whoever's they are. It looks at each of them: that takes its time."""
+
+    async def sizes(self) -> Sequence[Sized]:
+        """What this installation's images, volumes and containers take. Dear: the engine looks at every file of each,
+        and of everybody's."""
+
+    async def image_sizes(self, labels: Mapping[str, str]) -> Mapping[str, int]:
+        """name → bytes that each of this installation's images with these labels adds to the one it was made from, or
+        all of it where the engine doesn't tell from which. Cheap."""
 
     # images
 
@@ -476,6 +495,9 @@ class Git(Protocol):
 
     async def archive(self, repository: Repository, entries: Sequence[TreeEntry], to: Path) -> None:
         """Write these entries as a tar file: owner 1000:1000, the present time, safe paths only."""
+
+    async def size(self, repository: Repository) -> int:
+        """Bytes that the mirror takes on the disk."""
 
     async def forget(self, repository: Repository) -> None:
         """Remove the mirror."""

@@ -118,6 +118,8 @@ class Settings:
     s3_secret_access_key: str = field(default="", repr=False)
     kept_images: int = 5
     """To how many of an environment's newest deployments one can roll back without a build."""
+    build_cache_mb: int = 2048
+    """The most that a project's build caches take, once no build of it runs."""
     disk_reserve_mb: int = 1024
     """What builds must leave free of the disk."""
     drain_seconds: int = 30
@@ -284,6 +286,7 @@ class _Reader:
             s3_access_key_id=self.text("S3_ACCESS_KEY_ID"),
             s3_secret_access_key=self.text("S3_SECRET_ACCESS_KEY"),
             kept_images=self.number("KEPT_IMAGES", 5, 1, 1000),
+            build_cache_mb=self.number("BUILD_CACHE_MB", 2048, 0, 1_048_576),
             disk_reserve_mb=self.number("DISK_RESERVE_MB", 1024, 0, 1_048_576),
             drain_seconds=self.number("DRAIN_SECONDS", 30, 0, 86_400),
             deleted_keep_days=self.number("DELETED_KEEP_DAYS", 7, 0, 365),

@@ -10,7 +10,7 @@ from typing import Any
 
 from tortoise.expressions import Q
 
-from devpush.deploy import create, detect, front, images, push, runners, traffic
+from devpush.deploy import create, detect, disk, front, images, push, runners, traffic
 from devpush.deploy.create import Draft
 from devpush.deploy.sweep import leftovers
 from devpush.errors import Refused, Unavailable
@@ -54,17 +54,21 @@ async def deploy(world: World, arguments: argparse.Namespace) -> int:
 async def sweep(world: World, *, dry_run: bool) -> None:
     """Show what of ours nobody needs, and unless it is only looked, remove it. The process itself does so each hour."""
     found = await images.needless(world)
+    caches = await disk.too_large(world, sizes := await world.containers.sizes())
     networks, volumes = await leftovers(world)
     for image in found:
         print(f"image    {image.name}  {image.why}")
+    for cache in caches:
+        print(f"cache    {cache.name}  {cache.why}")
     for kind, names in (("network", networks), ("volume", volumes)):
         for name in names:
             print(f"{kind:<8} {name}  its project is gone")
     if not dry_run:
         await images.retire(world)
+        await disk.trim(world, sizes)
         world.jobs.sweep_soon()
     done = "would go" if dry_run else "were not needed, and are removed unless a container uses them"
-    print(f"{len(found) + len(networks) + len(volumes)} {done}. Nothing that isn't ours is looked at.")
+    print(f"{len(found) + len(caches) + len(networks) + len(volumes)} {done}. Nothing that isn't ours is looked at.")
 
 
 def source_of(text: str) -> tuple[str, bool]:

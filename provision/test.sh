@@ -3,8 +3,8 @@
 #   bash provision/test.sh               everything
 #   bash provision/test.sh quick         lint, and the tests that need neither the Docker Engine nor a browser
 #   bash provision/test.sh lint          format, rules, types, who imports whom, secrets, known holes, shell scripts
-#   bash provision/test.sh unit          tests/unit; likewise: integration, abuse, life, zero_downtime, browser, production,
-#                                        provision
+#   bash provision/test.sh unit          tests/unit; likewise: integration, abuse, life, crash, zero_downtime, browser,
+#                                        production, provision
 # shellcheck source=provision/stack.sh
 . "$(dirname "${BASH_SOURCE[0]}")/stack.sh"
 
@@ -12,7 +12,7 @@ main() {
   local part="${1:-all}"
   [ $# -eq 0 ] || shift
   case "$part" in
-    all | quick | lint | unit | integration | abuse | life | zero_downtime | browser | production | provision) ;;
+    all | quick | lint | unit | integration | abuse | life | crash | zero_downtime | browser | production | provision) ;;
     -h | --help | help) usage && exit ;;
     *) fail "$(usage)" ;;
   esac
@@ -43,7 +43,7 @@ main() {
     unit)
       tests tests/unit -- "$@"
       ;;
-    integration | abuse | life | zero_downtime)
+    integration | abuse | life | crash | zero_downtime)
       prepare_engine
       ensure_emulate
       [ "$part" != integration ] || ensure_pebble
@@ -126,12 +126,12 @@ tests() {
 both() {
   local log="$LOGS/second-run.log" second first=0
   # A shell's background jobs ignore Ctrl-C; this one shall clear up after itself when it is told to stop.
-  env --default-signal=INT "$PYTHON" -m pytest "${SLOWEST[@]}" tests/life tests/browser tests/production tests/provision \
-    "$@" >"$log" 2>&1 </dev/null &
+  env --default-signal=INT "$PYTHON" -m pytest "${SLOWEST[@]}" tests/life tests/crash tests/browser tests/production \
+    tests/provision "$@" >"$log" 2>&1 </dev/null &
   second=$!
   trap 'kill -INT "$second"; wait "$second"; exit 130' INT TERM
   tests tests/unit tests/integration tests/abuse tests/zero_downtime -- "$@" || first=$?
-  step "tests/life, browser, production and provision" ended "$second" || true
+  step "tests/life, crash, browser, production and provision" ended "$second" || true
   trap - INT TERM
   cat "$log"
   wait "$second" && return "$first"

@@ -177,6 +177,8 @@ class FakeImage:
     name: str
     labels: Mapping[str, str]
     created: datetime
+    size: int = 0
+    """Of its own."""
 
 
 @dataclass
@@ -204,6 +206,7 @@ class FakeContainers(Away):
         self.known_images: dict[str, FakeImage] = {}
         self.known_networks: dict[str, tuple[str, Mapping[str, str]]] = {}
         self.known_volumes: dict[str, Mapping[str, str]] = {}
+        self.volume_sizes: dict[str, int] = {}
         self.foreign_subnets: list[str] = []
         self.engine = ports.About("29.1.0", "1.52", 2, live_restore=True, root="/var/lib/docker")
         self.pullable: set[str] = set()
@@ -260,6 +263,22 @@ class FakeContainers(Away):
     async def space(self) -> int:
         self._call("space")
         return sum(1_000_000 for _ in self.known_images)
+
+    async def sizes(self) -> Sequence[ports.Sized]:
+        self._call("sizes")
+        return [
+            *(ports.Sized("image", one.name, one.labels, one.size) for one in self.known_images.values()),
+            *(
+                ports.Sized("volume", name, labels, self.volume_sizes.get(name, 0))
+                for name, labels in self.known_volumes.items()
+            ),
+            *(ports.Sized("container", one.spec.name, one.spec.labels, one.written) for one in self.all.values()),
+        ]
+
+    async def image_sizes(self, labels: Mapping[str, str]) -> Mapping[str, int]:
+        self._call("image_sizes")
+        found = self.known_images.values()
+        return {one.name: one.size for one in found if labels.items() <= one.labels.items()}
 
     async def image(self, name: str) -> str | None:
         self._call("image", name)
@@ -608,6 +627,8 @@ class FakeGit(Away):
         self.blobs: dict[str, bytes] = {}
         self.parents: dict[str, str | None] = {}
         self.known_tags: list[str] = []
+        self.sizes: dict[str, int] = {}
+        """URL → bytes of its mirror."""
         self._numbers = count(1)
 
     def commit(self, url: str, files: Mapping[str, str], *, branch: str = "main", message: str = "Change it") -> str:
@@ -679,6 +700,9 @@ class FakeGit(Away):
 
     async def forget(self, repository: Repository) -> None:
         self.reach()
+
+    async def size(self, repository: Repository) -> int:
+        return self.sizes.get(repository.url, 0)
 
     async def forget_others(self, known: Sequence[Repository], *, unused_for: float) -> int:
         self.reach()

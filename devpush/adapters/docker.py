@@ -26,9 +26,12 @@ from devpush.adapters.docker_config import (
     container_of,
     folders_archive,
     listed_container,
+    names_of,
     network_config,
+    own_size,
     pairs,
     sentence,
+    sized,
     split_name,
     subnets_of,
     usage_of,
@@ -46,6 +49,7 @@ from devpush.ports import (
     Limits,
     OnOutput,
     OutputLine,
+    Sized,
     Stream,
     SubnetTaken,
     Usage,
@@ -53,8 +57,6 @@ from devpush.ports import (
 
 LABEL = "devpush.installation"
 KILLED = 137  # 128 + SIGKILL
-UNTAGGED = "<none>:<none>"
-"""What engines before API 1.43 call an image whose name went to a newer one."""
 EVENTS = ["start", "die", "oom", "stop", "destroy", "pause", "unpause", "update"]
 NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{1,200}")
 
@@ -88,6 +90,18 @@ class DockerContainers:
 
     async def space(self) -> int:
         return int((await self.engine.ask("system/df", params={"type": "image"}, seconds=SLOW))["LayersSize"] or 0)
+
+    async def sizes(self) -> list[Sized]:
+        found = await self.engine.ask("system/df", seconds=SLOW)
+        ours = [one for one in sized(found) if self._is_ours(one.labels)]
+        return [one for one in ours if one.kind != "container" or self._is_named_by_us(one.name)]
+
+    async def image_sizes(self, labels: Mapping[str, str]) -> dict[str, int]:
+        everybodys, ours = await asyncio.gather(
+            self.engine.ask("images/json"), self.engine.ask("images/json", params=self._filters(labels))
+        )
+        whole = {image["Id"]: image["Size"] for image in everybodys}
+        return {name: own_size(image, whole) for image in ours for name in names_of(image)}
 
     # images
 
@@ -178,7 +192,7 @@ class DockerContainers:
         return [
             (name, image["Id"], datetime.fromtimestamp(image["Created"], UTC))
             for image in found
-            for name in set(image["RepoTags"] or ()) - {UNTAGGED} or {image["Id"]}
+            for name in names_of(image)
         ]
 
     async def remove_image(self, name: str) -> None:

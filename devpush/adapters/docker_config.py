@@ -11,7 +11,17 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from devpush.errors import DeployFailed, Unavailable
-from devpush.ports import About, AddressTaken, Container, ContainerSpec, ImageMissing, Limits, SubnetTaken, Usage
+from devpush.ports import (
+    About,
+    AddressTaken,
+    Container,
+    ContainerSpec,
+    ImageMissing,
+    Limits,
+    Sized,
+    SubnetTaken,
+    Usage,
+)
 
 ULIMITS = [
     {"Name": "core", "Soft": 0, "Hard": 0},
@@ -214,6 +224,42 @@ def about(info: Mapping[str, Any], version: Mapping[str, Any]) -> About:
         runtimes=tuple(sorted(info.get("Runtimes") or ("runc",))),
         default_runtime=str(info.get("DefaultRuntime") or "runc"),
     )
+
+
+UNTAGGED = "<none>:<none>"
+"""What engines before API 1.43 call an image whose name went to a newer one."""
+
+
+def names_of(image: Mapping[str, Any]) -> set[str]:
+    """Of an image in a list; its id, where it has no name."""
+    return set(image["RepoTags"] or ()) - {UNTAGGED} or {image["Id"]}
+
+
+def sized(found: Mapping[str, Any]) -> list[Sized]:
+    """Everybody's, from `system/df`. An image of several names is told once."""
+    images, containers, volumes = ([*(found.get(name) or ())] for name in ("Images", "Containers", "Volumes"))
+    whole = {image["Id"]: image["Size"] for image in images}
+    return [
+        *(Sized("image", min(names_of(one)), one["Labels"] or {}, own_size(one, whole)) for one in images),
+        *(Sized("volume", one["Name"], one["Labels"] or {}, _used(one)) for one in volumes),
+        *(
+            Sized("container", one["Names"][0].removeprefix("/"), one["Labels"] or {}, int(one.get("SizeRw") or 0))
+            for one in containers
+            if one["Names"]
+        ),
+    ]
+
+
+def own_size(image: Mapping[str, Any], whole: Mapping[str, int]) -> int:
+    """What it adds to the one it was made from. Where the engine doesn't tell from which: all that it shares with none,
+    or if that isn't told either, all of it. `whole`: id → bytes of every image."""
+    if image.get("ParentId") in whole:
+        return max(int(image["Size"]) - whole[image["ParentId"]], 0)
+    return max(int(image["Size"]) - max(int(image.get("SharedSize") or 0), 0), 0)
+
+
+def _used(volume: Mapping[str, Any]) -> int:
+    return max(int((volume.get("UsageData") or {}).get("Size", 0)), 0)  # -1: the engine couldn't count it
 
 
 def usage_of(stats: Mapping[str, Any], restarts: int) -> Usage:

@@ -166,6 +166,10 @@ class GitMirrors:
                 await asyncio.wait([writing])
                 writing.exception()
 
+    async def size(self, repository: Repository) -> int:
+        mirrors = (self._mirror(repository), self._past(repository))
+        return sum([await asyncio.to_thread(mirror.size) for mirror in mirrors])
+
     async def forget(self, repository: Repository) -> None:
         for mirror in (self._mirror(repository), self._past(repository)):
             await self._remove(mirror)
@@ -384,11 +388,11 @@ class _Mirror:
 
     async def outgrown(self) -> str:
         """Comes back with the reason once the mirror is too large."""
-        while await asyncio.to_thread(self._size) < MIRROR_LIMIT:
+        while await asyncio.to_thread(self.size) < MIRROR_LIMIT:
             await asyncio.sleep(LOOK_EVERY)
         return f"The repository is larger than {MIRROR_LIMIT >> 30} GB, which is too much."
 
-    def _size(self) -> int:
+    def size(self) -> int:
         size = 0
         for folder, _, names in os.walk(self.path / "objects"):
             for name in names:

@@ -121,7 +121,7 @@ class Builder:
         spec = plan.workshop(self.names, self.deployment, step, base, caches)
         making = asyncio.create_task(self._make(spec, started=bool(command)))  # while the files are gathered
         try:
-            async with source.archive(self.world, tree, entries) as tar:
+            async with source.archive(self.world, self.deployment, tree, entries) as tar:
                 await making
                 await containers.put(spec.name, tar, plan.APP_DIR)
         finally:
@@ -171,7 +171,7 @@ class Builder:
         names = {id: name for name, id in ids.items()}
         limits = plan.building(self.config)
         try:
-            async with source.archive(self.world, tree, await self._context(tree)) as tar:
+            async with source.archive(self.world, self.deployment, tree, await self._context(tree)) as tar:
                 await asyncio.to_thread(_put_in, tar, dockerfile.NAME, written)
                 await self.world.containers.build_image(
                     tar,

@@ -4,13 +4,14 @@ import json
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Network, ip_address
 from pathlib import Path
 from typing import Self
 
 from devpush import __version__
 from devpush.deploy import backup, findings, github, plan, runners
+from devpush.deploy.disk import full_in
 from devpush.deploy.findings import PROBE_LABEL, Finding, Level, error, note, ok, warning
 from devpush.deploy.plan import Names
 from devpush.errors import DeployFailed, Unavailable
@@ -20,6 +21,7 @@ from devpush.models.people import now
 from devpush.ports import (
     Containers,
     ContainerSpec,
+    Disk,
     Dns,
     Git,
     GitHub,
@@ -362,11 +364,25 @@ async def disk(patient: Patient) -> list[Finding]:
         folders["for Docker"] = Path((await patient.containers.about()).root)
     disks = {what: await patient.machine.disk(folder) for what, folder in folders.items()}
     once = {disk.id: (what, disk) for what, disk in reversed(disks.items()) if disk}
-    found = [findings.disk(what, disk) for what, disk in reversed(once.values())]
+    filling = disks.get("for Docker") or disks["for the platform (DATA_DIR)"]
+    left = await _full_in(patient, filling) if filling else None
+    found = [
+        findings.disk(what, disk, left if filling and disk.id == filling.id else None)
+        for what, disk in reversed(once.values())
+    ]
     if any(one.level != Level.ok for one in found):  # to count them takes Docker a while
         with suppress(Unavailable, DeployFailed):
             found.append(note("disk", f"Docker's images take {findings.size(await patient.containers.space())}."))
     return found
+
+
+async def _full_in(patient: Patient, disk: Disk) -> timedelta | None:
+    """Looked ahead only once it is half full: before that there is time, however it fills."""
+    if "database" in patient.missing or disk.free > disk.size / 2:
+        return None
+    with suppress(*AWAY):  # it is told of by its own check
+        return await full_in()
+    return None
 
 
 async def clock(patient: Patient) -> list[Finding]:

@@ -19,6 +19,8 @@ FEW_NETWORKS = 64
 GB = 1_000_000_000
 LITTLE, TOO_LITTLE = (0.15, 10 * GB), (0.05, 2 * GB)
 """Of a disk: less than this share of it, and than so many bytes."""
+FULL_SOON = timedelta(days=14)
+"""A disk that is full by then is a matter for this week."""
 OFF, FAR_OFF = timedelta(seconds=10), timedelta(seconds=60)
 """By which a clock is wrong. GitHub takes no token of an App whose clock is further off."""
 RENEWED_BEFORE = timedelta(days=21)
@@ -276,7 +278,8 @@ def _failing(answers: Sequence[tuple[datetime, int]]) -> list[tuple[datetime, in
 # The machine ----------------------------------------------------------------------------------------------------------
 
 
-def disk(what: str, disk: Disk) -> Finding:
+def disk(what: str, disk: Disk, left: timedelta | None = None) -> Finding:
+    """`left`: in which it fills up, where that is known."""
     room = f"{size(disk.free)} of {size(disk.size)} are free {what}"
     fix = "See what could go (devpush sweep --dry-run), keep fewer images (KEPT_IMAGES), or get a larger disk."
     if disk.files and disk.free_files / disk.files < TOO_LITTLE[0]:
@@ -285,9 +288,18 @@ def disk(what: str, disk: Disk) -> Finding:
         )
     if _below(disk, TOO_LITTLE):
         return error("disk", f"The disk is full: {room}.", cause="Builds and the database need room.", fix=fix)
-    if _below(disk, LITTLE):
-        return warning("disk", f"The disk fills up: {room}.", fix=fix)
-    return ok("disk", f"{room}.")
+    if _below(disk, LITTLE) or (left is not None and left < FULL_SOON):
+        return warning("disk", f"The disk fills up: {room}.", cause=full(left), fix=fix)
+    return ok("disk", f"{room}. {full(left)}".rstrip())
+
+
+def full(left: timedelta | None) -> str:
+    """When a disk is full, in words; "" for nothing to tell."""
+    if left is None:
+        return ""
+    days = round(left / timedelta(days=1))
+    when = f"in about {days} day{'s' if days > 1 else ''}" if days else "within a day"
+    return f"Full {when} at this rate."
 
 
 def _below(disk: Disk, bounds: tuple[float, int]) -> bool:

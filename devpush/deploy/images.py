@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from devpush.deploy.findings import size
+from devpush.deploy.plan import PROJECT
 from devpush.errors import DeployFailed
+from devpush.models import Project
 from devpush.models.database import fetch
 from devpush.ports import World
 
@@ -15,6 +17,9 @@ JUST_MADE = timedelta(hours=1)
 """Whatever is younger may belong to a deployment that isn't written down yet."""
 DEPENDENCIES_KEPT = timedelta(days=7)
 """What the next push builds on, as long as somebody pushes."""
+
+PLENTY = 50_000 * MB
+"""With so much free, no build need be asked for its size."""
 
 # What serves or served before, the newest of each environment, and what is being worked on.
 NEEDED = """
@@ -66,22 +71,36 @@ async def retire(world: World) -> None:
         await world.containers.remove_image(image.name)
 
 
-async def make_room(world: World) -> str:
-    """Before a build: whether it is likely to fit. A warning, if it is getting tight; raises DeployFailed if there is
-    less than DISK_RESERVE_MB also after what nobody needs is gone: the database and what serves need it more."""
+async def make_room(world: World, project: Project) -> str:
+    """Before a build: whether it is likely to fit. A warning, if it isn't or it is getting tight; raises DeployFailed
+    if there is less than DISK_RESERVE_MB also after what nobody needs is gone: the database and what serves need it
+    more."""
     reserve = world.settings.disk_reserve_mb * MB
     free = await _free(world)
-    if free is not None and free < reserve:
+    takes = await _takes(world, project) if free is not None and free < PLENTY else 0
+    if free is not None and free < reserve + takes:
         await retire(world)
         free = await _free(world)
-    if free is None or free >= 2 * reserve:
+    if free is None or free >= max(2 * reserve, reserve + takes):
         return ""
     if free < reserve:
         raise DeployFailed(
             f"The server's disk is almost full: {size(free)} are free, and {size(reserve)} are kept for what runs. "
             "What serves goes on serving. The operator can make room, or lower DISK_RESERVE_MB; then redeploy."
         )
+    if free < reserve + takes:
+        return (
+            f"This build may not fit on the server's disk: earlier ones of this project took up to {size(takes)}, "
+            f"{size(free)} are free, and {size(reserve)} of them are kept for what runs."
+        )
     return f"The server's disk fills up: {size(free)} are free. Builds are refused below {size(reserve)}."
+
+
+async def _takes(world: World, project: Project) -> int:
+    """What a build of everything may take: the largest dependencies that the project has had, and the largest app."""
+    sizes = await world.containers.image_sizes({PROJECT: str(project.id)})
+    of_kind = [[taken for name, taken in sizes.items() if f":{kind}-" in name] for kind in ("deps", "app")]
+    return sum(max(found, default=0) for found in of_kind)
 
 
 async def _free(world: World) -> int | None:

@@ -85,7 +85,7 @@ class Rollout:
                 "build_key": source.build_key,
                 "image_reused": True,
             }
-        if warning := await images.make_room(self.world):
+        if warning := await images.make_room(self.world, self.deployment.project):
             self.log.system(warning)
         built = await Builder(self.world, self.deployment, self.log).build()
         return State.starting, {"image": built.image, "build_key": built.key, "image_reused": built.reused}

@@ -4,13 +4,13 @@ import asyncio
 import hashlib
 import io
 import tarfile
-import tempfile
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from devpush.deploy import scratch
 from devpush.errors import DeployFailed
 from devpush.ports import Containers
 from devpush.settings import ROOT, Settings
@@ -154,8 +154,8 @@ async def _base(containers: Containers, name: str, say: Callable[[str], None]) -
 async def _build(
     settings: Settings, containers: Containers, chosen: Runner, name: str, base_image: str, content: bytes
 ) -> str:
-    with tempfile.TemporaryDirectory(dir=_scratch(settings)) as folder:
-        context = Path(folder) / "context.tar"
+    async with scratch.folder(settings) as folder:
+        context = folder / "context.tar"
         await asyncio.to_thread(context.write_bytes, content)
         return await containers.build_image(
             context,
@@ -165,12 +165,6 @@ async def _build(
             on_output=lambda *_: None,  # a failure brings its last lines along
             timeout=BUILD_TIMEOUT,
         )
-
-
-def _scratch(settings: Settings) -> Path:
-    folder = settings.data_dir / "tmp"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 def _content(chosen: Runner, ca_bundle: Path | None) -> bytes:

@@ -1,13 +1,11 @@
 """The source of a deployment: its repository, its commit's tree, and tar files of parts of it."""
 
-import asyncio
-import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from devpush.deploy import github
+from devpush.deploy import github, scratch
 from devpush.errors import DeployFailed, Refused
 from devpush.models import Deployment, Project, State, rules
 from devpush.ports import Repository, TreeEntry, World
@@ -117,19 +115,11 @@ async def fetch(world: World, deployment: Deployment) -> Source:
 
 
 @asynccontextmanager
-async def archive(world: World, source: Source, entries: Sequence[TreeEntry]) -> AsyncIterator[Path]:
+async def archive(
+    world: World, deployment: Deployment, source: Source, entries: Sequence[TreeEntry]
+) -> AsyncIterator[Path]:
     """A tar file with those entries, gone afterwards."""
-    scratch = world.settings.data_dir / "tmp"
-    scratch.mkdir(parents=True, exist_ok=True)
-    folder = Path(await asyncio.to_thread(tempfile.mkdtemp, dir=scratch))
-    tar = folder / "source.tar"
-    try:
+    async with scratch.folder(world.settings, deployment) as folder:
+        tar = folder / "source.tar"
         await world.git.archive(source.repository, entries, tar)
         yield tar
-    finally:
-        await asyncio.to_thread(_remove, tar, folder)
-
-
-def _remove(tar: Path, folder: Path) -> None:
-    tar.unlink(missing_ok=True)
-    folder.rmdir()

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
-from devpush.deploy import front, plan, push, traffic
+from devpush.deploy import front, plan, push, scratch, traffic
 from devpush.deploy.news import tell
 from devpush.deploy.plan import Names
 from devpush.deploy.rollback import forget_cut_off, make_again
@@ -224,7 +224,8 @@ class Sweeper:
                 await traffic.follow(self.world, id)
 
     async def _leftovers(self) -> None:
-        """Networks and volumes of projects that are gone."""
+        """Networks and volumes of projects that are gone; files of deployments that have ended."""
+        await scratch.clear(self.world)
         networks, volumes = await leftovers(self.world)
         for name in networks:
             await self.world.containers.remove_network(name)

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from devpush.deploy import backup, certificates, heads, images, inbox, restore, source
+from devpush.deploy import backup, certificates, disk, heads, images, inbox, restore, source
 from devpush.models import EmailChange, OAuthAttempt, Session, SignInLink, metric
 from devpush.models.database import TROUBLE
 from devpush.models.people import now
@@ -40,6 +40,7 @@ TABLE: dict[str, tuple[Job, timedelta]] = {
     "sweep": (sweep_soon, timedelta(minutes=1)),
     "look for pushes": (heads.look_for_pushes, timedelta(minutes=1)),
     "retire images": (images.retire, timedelta(hours=1)),
+    "look at the disk": (disk.look, timedelta(hours=1)),
     "forget mirrors": (source.forget_unused, timedelta(hours=1)),
     "forget expired": (forget_expired, timedelta(hours=1)),
     "forget log lines": (forget_lines, timedelta(hours=1)),

@@ -110,6 +110,7 @@ WORDS = {
     "cpu_quota": "CPU",
     "memory_mb": "memory",
     "drain_seconds": "seconds for connections that last",
+    "cache_mb": "MB for build caches",
 }
 """What settings are called on the pages, where that isn't their own name."""
 

@@ -62,6 +62,8 @@ class ProjectSettings:
     deployments: int
     """Counted no further than MOST_COUNTED."""
     labels: Sequence[str]
+    disk: Mapping[str, int]
+    """Bytes of each kind, when it was last measured; empty before."""
     installation: Record
     """A row of github_installation, its columns null where there is none."""
 
@@ -70,6 +72,8 @@ READ = f"""
     SELECT (SELECT count(*) FROM (SELECT FROM deployment WHERE project_id = $1 LIMIT {MOST_COUNTED}) c) AS deployments,
         ARRAY(SELECT label FROM alias WHERE project_id = $1 AND kind IN ('production', 'environment')
             AND environment_id IS NOT NULL ORDER BY label) AS labels,
+        (SELECT json_build_object('images', images, 'caches', caches, 'containers', containers, 'source', source)
+            FROM project_disk WHERE project_id = $1) AS disk,
         (SELECT json_agg(e ORDER BY e.production DESC, e.position, e.name) FROM (
             SELECT e.id, e.name, e.slug, e.color, e.branch, e.kept_images, e.position,
                 e.slug = 'production' AS production, a.label,
@@ -97,6 +101,7 @@ async def project_settings(project: Project, *, url: Url) -> ProjectSettings:
         variables=[_variable(row) for row in _rows(record["variables"])],
         deployments=record["deployments"],
         labels=record["labels"],
+        disk=json.loads(record["disk"] or "{}"),
         installation={name: record[name] for name in ("installation", "account_login", "account_type", "suspended_at")},
     )
 

@@ -34,6 +34,7 @@ LEAST_CPU_QUOTA = 5_000
 ONE_CORE = 100_000
 LONGEST_DRAIN = 86_400
 MOST_KEPT_IMAGES = 100
+MOST_CACHE_MB = 1_048_576
 
 RESERVED_KEYS = frozenset({"PORT", "DEVPUSH", "PATH", "HOME", "BASH_ENV", "LD_PRELOAD", "LD_LIBRARY_PATH", "LD_AUDIT"})
 """What we set ourselves, and what would run before the command that was asked for, or instead. `ENV` is free:
@@ -336,6 +337,16 @@ def drain_seconds(text: str, field: str = "drain_seconds") -> int | None:
         raise Refused(
             f"Please enter seconds from 0 to {LONGEST_DRAIN:,}, or nothing for the server's own.", field=field
         )
+    return int(value)
+
+
+def cache_mb(text: str, field: str = "cache_mb") -> int | None:
+    """MB; None: as the server has it."""
+    value = text.strip()
+    if not value:
+        return None
+    if not (value.isascii() and value.isdigit() and len(value) <= 7 and int(value) <= MOST_CACHE_MB):
+        raise Refused(f"Please enter MB from 0 to {MOST_CACHE_MB:,}, or nothing for the server's own.", field=field)
     return int(value)
 
 

@@ -7,6 +7,7 @@ from quart import Blueprint, Response, request
 from quart.typing import ResponseReturnValue
 
 from devpush.deploy import detect, teardown
+from devpush.deploy.findings import size
 from devpush.deploy.news import tell_project
 from devpush.deploy.outdated import outdated
 from devpush.errors import Refused
@@ -120,6 +121,9 @@ async def save_resources(project_slug: str) -> ResponseReturnValue:
     if "drain_seconds" in form.values:
         with errors.of("drain_seconds"):
             values["drain_seconds"] = rules.drain_seconds(form.text("drain_seconds", limit=40))
+    if "cache_mb" in form.values:
+        with errors.of("cache_mb"):
+            values["cache_mb"] = rules.cache_mb(form.text("cache_mb", limit=40))
     if errors:
         return await refused_card("resources", form.values, errors)
     await _save(**values)
@@ -203,6 +207,8 @@ async def settings_context() -> dict[str, Any]:
         "keep_days": settings.deleted_keep_days,
         "drain_seconds": settings.drain_seconds,
         "kept_images": settings.kept_images,
+        "cache_mb": settings.build_cache_mb,
+        "disk": _disk(found.disk),
     }
 
 
@@ -224,8 +230,18 @@ def _settings_forms(project: Project) -> dict[str, dict[str, object]]:
             "cpu": rules.in_cores(project.cpu_quota),
             "memory_mb": project.memory_mb,
             "drain_seconds": _typed(project.drain_seconds),
+            "cache_mb": _typed(project.cache_mb),
         },
     }
+
+
+def _disk(taken: Mapping[str, int]) -> str:
+    """What the project takes of the disk, in words; "" before it was first measured."""
+    told = [f"{word} {size(taken[kind])}" for kind, word in TAKEN.items() if taken.get(kind)]
+    return f"{size(sum(taken.values()))}: {', '.join(told)}." if told else ""
+
+
+TAKEN = {"images": "images", "caches": "build caches", "containers": "written by containers", "source": "source"}
 
 
 def _typed(number: int | None) -> str:

@@ -1,17 +1,19 @@
-"""The operator's pages of the server itself: its health, its backups and its certificates."""
+"""The operator's pages of the server itself: its health, its disk, its backups and its certificates."""
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
 from quart import Blueprint, Response, current_app
 
 from devpush import __version__
-from devpush.deploy import backup, doctor, findings
+from devpush.deploy import backup, doctor, findings, images
+from devpush.deploy import disk as usage
 from devpush.deploy.checks import Patient
 from devpush.deploy.findings import Level
-from devpush.errors import Refused
+from devpush.errors import Refused, Unavailable
 from devpush.models import Backup, Certificate, Domain, DomainState
 from devpush.models.database import TROUBLE
 from devpush.models.people import now
@@ -26,7 +28,7 @@ SOON = 1.0
 """Seconds that a page waits for a backup that may be quick."""
 log = logging.getLogger(__name__)
 SHOWN = 30
-"""Backups, and domains without a certificate."""
+"""Backups, projects by size, and domains without a certificate."""
 
 
 # Health
@@ -80,6 +82,76 @@ def _about() -> dict[str, Any]:
             ("Installation", world().installation),
         ),
     }
+
+
+# Disk
+
+
+@bp.get("/operator/disk")
+@operator
+async def disk() -> Response:
+    """As it was last measured; only what is free, and what a sweep would free, is asked for now."""
+    settings, rows, left = world().settings, await usage.uses(world().settings), await usage.full_in()
+    over = [one.caches - one.budget for one in rows if one.caches > one.budget]
+    return answer(
+        "operator/disk.html",
+        tab="disk",
+        uses=rows[:SHOWN],
+        others=len(rows[SHOWN:]),
+        others_take=sum(one.total for one in rows[SHOWN:]),
+        looked_at=max((one.looked_at for one in rows), default=None),
+        too_large=len(over),
+        too_large_take=sum(over),
+        full=findings.full(left),
+        soon=left is not None and left < findings.FULL_SOON,
+        kept_images=settings.kept_images,
+        budget=settings.build_cache_mb * usage.MB,
+        reserve=settings.disk_reserve_mb * usage.MB,
+        size=findings.size,
+        **await _needless(),
+        **await _shares(rows),
+    )
+
+
+@bp.post("/operator/disk")
+@operator
+async def look_at_disk() -> Response:
+    try:
+        await usage.measure(world())
+        flash("success", "Measured.")
+    except Unavailable as trouble:
+        flash("error", str(trouble))
+    return redirect_to("server.disk")
+
+
+async def _needless() -> dict[str, Any]:
+    try:
+        found, sizes = await images.needless(world()), await world().containers.image_sizes({})
+    except Unavailable as trouble:
+        return {"trouble": str(trouble)}
+    return {"needless": len(found), "needless_take": sum(sizes.get(one.name, 0) for one in found)}
+
+
+async def _shares(rows: Sequence[usage.Use]) -> dict[str, Any]:
+    """The disk as a bar of a thousand parts: what is ours, of each kind, and what else there is."""
+    try:
+        space = await usage.engines_disk(world().settings, world().containers, world().machine)
+    except Unavailable:
+        space = await world().machine.disk(world().settings.data_dir)
+    if space is None:
+        return {"space": None}
+    ours = {word: sum(getattr(one, kind) for one in rows) for kind, word in KINDS.items()}
+    # Runners' images, the system, the database, logs and backups; and whatever else somebody keeps there.
+    taken = ours | {"Everything else": max(space.size - space.free - sum(ours.values()), 0)}
+    parts, x = [], 0.0
+    for kind, (word, count) in zip([*KINDS, "rest"], taken.items(), strict=True):
+        width = round(min(1000 * count / max(space.size, 1), 1000 - x), 1)
+        parts.append({"kind": kind, "word": word, "size": count, "x": round(x, 1), "width": width})
+        x += width
+    return {"space": space, "parts": parts}
+
+
+KINDS = {"images": "Images", "caches": "Build caches", "containers": "Containers", "source": "Source"}
 
 
 # Backups

@@ -36,6 +36,7 @@ UNRECORDED = {
     "oauth.begin": "nothing changes until the provider sends them back",
     "operator.manifest": "nothing changes until GitHub sends them back",
     "repository.check": "Git is asked, nothing changes",
+    "server.look_at_disk": "it is only measured",
     "server.look_closely": "it is only looked",
     "variables.review": "nothing changes until it is confirmed",
     "webhooks.github": "pushes have a log of their own: deliveries",

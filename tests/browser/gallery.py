@@ -703,14 +703,14 @@ DOMAINS = [
 
 SETTINGS: dict[str, Any] = {
     "domains": DOMAINS,
-    "forms": {"general": {"name": "Shop"}, "build": BUILD_FORM, "resources": {"cpu": "1", "memory_mb": 512, "drain_seconds": ""}, "repository": {"url": "https://git.example.com/acme/shop.git", "username": ""}, "pushes": {"polled": True, "watch_paths": "apps/web/**\npackages/ui/**", "skip_by_message": True}},
+    "forms": {"general": {"name": "Shop"}, "build": BUILD_FORM, "resources": {"cpu": "1", "memory_mb": 512, "drain_seconds": "", "cache_mb": ""}, "repository": {"url": "https://git.example.com/acme/shop.git", "username": ""}, "pushes": {"polled": True, "watch_paths": "apps/web/**\npackages/ui/**", "skip_by_message": True}},
     "presets": PRESETS, "runners": RUNNERS, "variables": VARIABLES, "environments": ENVIRONMENTS, "outdated": [], "most": {"cpu": "4", "memory_mb": 16384},
     "colors": ("blue", "green", "amber", "red", "violet", "cyan", "pink", "slate"),
     "repository": Thing(
         kind="https", name="git.example.com/acme/shop", link="https://git.example.com/acme/shop", trouble="", account=None,
         told=True, token_kept=True, public_key="", hook=Thing(url="https://push.example.com/api/hooks/0d9f4d0e-6b1d-4a63-9d0f-5f7a2b8c1e42", has_secret=True, unreachable=False),
     ),
-    "keep_days": 7, "drain_seconds": 30, "kept_images": 5, "removal": Thing(deployments=118, variables=3, domains=["shop.example.com", "www.shop.example.com"], hostnames=["shop.localhost:8080", "shop-env-staging.localhost:8080"]),
+    "keep_days": 7, "drain_seconds": 30, "kept_images": 5, "cache_mb": 2048, "disk": "1.4 GB: images 980 MB, build caches 402 MB, source 18 MB.", "removal": Thing(deployments=118, variables=3, domains=["shop.example.com", "www.shop.example.com"], hostnames=["shop.localhost:8080", "shop-env-staging.localhost:8080"]),
 }  # fmt: skip
 SSH_REPOSITORY = Thing(
     **vars(SETTINGS["repository"]) | {"kind": "ssh", "link": "", "token_kept": False, "public_key": KEY}
@@ -867,6 +867,37 @@ BACKUPS: dict[str, Any] = {
     "size": findings.size,
     "findings": FOUND_HERE[3:],
 }
+GB = 1_000_000_000
+
+
+def takes(number: int, name: str, images: float, caches: float, **more: Any) -> Thing:
+    """A project on the disk's page; sizes in GB."""
+    of_kind = {"images": images, "caches": caches, "containers": 0.0, "source": 0.02}
+    facts = {kind: int(count * GB) for kind, count in of_kind.items()}
+    total = sum(facts.values())
+    return Thing(**{"id": identity(number), "name": name, "slug": f"p{number}", "team": "Acme", "total": total, "budget": 2_048_000_000, "removing": False, "looked_at": before(minutes=20)} | facts | more)  # fmt: skip
+
+
+DISK: dict[str, Any] = {
+    "tab": "disk",
+    "uses": [
+        takes(810, "Shop", 6.4, 2.6, containers=410_000_000),
+        takes(811, "A project with an uncommonly long name that nobody has shortened yet", 3.1, 0.9, team="Somebody else’s team"),
+        takes(812, "Blog", 0.8, 0.1),
+        takes(813, "Old shop", 0.4, 0.0, removing=True),
+        takes(814, "Docs", 0.006, 0.0),
+    ],
+    "others": 0, "others_take": 0, "looked_at": before(minutes=20), "too_large": 1, "too_large_take": 552_000_000, "needless": 7, "needless_take": 1_240_000_000,
+    "full": "Full in about 12 days at this rate.", "soon": True, "kept_images": 5, "budget": 2_048_000_000, "reserve": 1_024_000_000, "size": findings.size,
+    "space": Thing(size=80 * GB, free=31 * GB),
+    "parts": [
+        {"kind": "images", "word": "Images", "size": int(10.7 * GB), "x": 0, "width": 133.8},
+        {"kind": "caches", "word": "Build caches", "size": int(3.6 * GB), "x": 133.8, "width": 45},
+        {"kind": "containers", "word": "Containers", "size": 410_000_000, "x": 178.8, "width": 5.1},
+        {"kind": "source", "word": "Source", "size": 100_000_000, "x": 183.9, "width": 1.3},
+        {"kind": "rest", "word": "Everything else", "size": int(34.2 * GB), "x": 185.2, "width": 427.3},
+    ],
+}  # fmt: skip
 SECURED: dict[str, Any] = {
     "tab": "certificates",
     "certificates": CERTIFICATES,
@@ -1066,6 +1097,8 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
     "server": ("operator/health.html", HEALTH),
     "server-well": ("operator/health.html", HEALTH | {"findings": [], "worst": "ok", "summary": "All is well.", "inside": True}),
     "server-looking": ("operator/health.html", HEALTH | {"findings": None}),
+    "server-disk": ("operator/disk.html", DISK),
+    "server-disk-first": ("operator/disk.html", DISK | {"uses": [], "full": "", "soon": False, "needless": 0, "too_large": 0, "looked_at": None, "parts": DISK["parts"][-1:]}),
     "server-backups": ("operator/backups.html", BACKUPS),
     "server-backups-first": ("operator/backups.html", BACKUPS | {"backups": [], "last": None, "next_at": None, "drilled": None, "findings": []}),
     "server-backups-none": ("operator/backups.html", BACKUPS | {"backups": [], "last": None, "next_at": None, "drilled": None, "able": False}),

@@ -244,6 +244,30 @@ async def test_a_cache_is_the_users_own_and_outlives_the_container(make: Make) -
     assert await engine.volumes() == []
 
 
+async def test_each_thing_of_ours_is_told_with_what_it_takes_by_itself(make: Make) -> None:
+    engine, volume, name = make.engine, f"{make.engine.prefix}sized", f"{make.engine.prefix}sized:app-1"
+    container = await make.started(caches={volume: "/home/app/.cache/pip"})
+    fill = "head -c 2000000 /dev/zero >/home/app/.cache/pip/x; head -c 3000000 /dev/zero >/app/x"
+    assert (await heard(engine, container, fill))[0] == Exit(0)
+    await engine.commit(container, name=name, labels={"kind": "app"})
+    try:
+        sizes = {(one.kind, one.name): one.size for one in await engine.sizes()}
+        seen = await engine.inspect(container)
+        assert seen
+        assert 2_000_000 <= sizes["volume", volume] < 2_100_000
+        assert 3_000_000 <= sizes["container", seen.name] < 3_100_000
+        assert 3_000_000 <= sizes["image", name] < 3_100_000, "without what it was made from"
+        assert (await engine.image_sizes({"kind": "app"}))[name] == sizes["image", name]
+        everybodys = await engine.engine.ask("system/df")
+        assert len(sizes) < sum(len(everybodys[kind] or ()) for kind in ("Images", "Containers", "Volumes"))
+        await engine.remove_volume(volume)
+        assert volume in dict(await engine.volumes()), "a cache that a container uses stays"
+    finally:
+        await engine.remove(container)
+        await engine.remove_image(name)
+        await engine.remove_volume(volume)
+
+
 # A container's life
 
 

@@ -105,19 +105,34 @@ def with_free(world: FakeWorld, *free: int) -> None:
 async def test_a_build_that_would_fill_the_disk_is_refused_and_says_what_to_do(world: FakeWorld) -> None:
     with_free(world, 500_000_000)
     with pytest.raises(DeployFailed, match=r"500 MB are free.*DISK_RESERVE_MB"):
-        await images.make_room(world)
+        await images.make_room(world, await cast.project())
 
 
 async def test_what_nobody_needs_goes_first(world: FakeWorld) -> None:
     stale = have(world, "devpush-0a1b2c3d-aaaaaaaaaaaa:deps-stale")
     with_free(world, 500_000_000, 9_000_000_000)
-    assert await images.make_room(world) == ""
+    assert await images.make_room(world, await cast.project()) == ""
     assert stale not in world.containers.known_images
 
 
 async def test_a_disk_that_fills_up_is_told_in_the_log_of_a_build(world: FakeWorld) -> None:
     with_free(world, 1_500_000_000)
-    assert "1.5 GB are free" in await images.make_room(world)
+    assert "1.5 GB are free" in await images.make_room(world, await cast.project())
+
+
+async def test_a_build_that_takes_more_than_there_is_room_is_warned_of(world: FakeWorld) -> None:
+    """By what earlier ones took: the largest dependencies, and the largest app. It may need less, so it is tried."""
+    project = await cast.project()
+    for name, mb in (("deps-1", 900), ("deps-2", 700), ("app-1", 60), ("app-2", 80)):
+        world.containers.have_image(f"ours:{name}", {"devpush.project": str(project.id)})
+        world.containers.known_images[f"ours:{name}"].size = mb * 1_000_000
+    with_free(world, 1_800_000_000)
+    warning = await images.make_room(world, project)
+    assert "may not fit" in warning
+    assert "took up to 980 MB, 1.8 GB are free" in warning
+    assert "may not fit" not in await images.make_room(world, await cast.project()), "which took nothing yet"
+    with_free(world, 3_000_000_000)
+    assert await images.make_room(world, project) == ""
 
 
 async def test_a_deployment_ends_with_that_reason_and_what_served_serves(world: FakeWorld) -> None:

@@ -218,6 +218,14 @@ async def test_settings_are_saved_card_by_card(app: Quart) -> None:
         form = {"cpu": "0.25", "memory_mb": "128", "drain_seconds": typed}
         answer = await visitor.post(f"{path}/resources", form, htmx=True)
         assert (answer.status, "seconds from 0 to 86,400" in answer.text) == (422, True), typed
+    for typed, kept in (("900", 900), ("", None), ("0", 0)):
+        answer = await visitor.post(
+            f"{path}/resources", {"cpu": "0.25", "memory_mb": "128", "cache_mb": typed}, htmx=True
+        )
+        assert (answer.status, answer.field("cache_mb")) == (200, typed)
+        assert (await Project.get(id=project.id)).cache_mb == kept
+    answer = await visitor.post(f"{path}/resources", {"cpu": "0.25", "memory_mb": "128", "cache_mb": "-1"}, htmx=True)
+    assert (answer.status, "MB from 0 to 1,048,576" in answer.text) == (422, True)
     build = {"preset": "static", "runner": "static", "root_dir": "site", "start": "serve-static ."}
     assert (await visitor.post(f"{path}/build", build)).location == f"{path}#settings-build"
 

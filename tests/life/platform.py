@@ -88,6 +88,7 @@ class Platform:
     port: int = field(default_factory=lambda: own_port())
     http_port: int = field(default_factory=lambda: own_port())
     installation: str = ""
+    program: tuple[str, ...] = (str(ROOT / "devpush.py"),)
 
     # The process
 
@@ -109,8 +110,9 @@ class Platform:
         with self.log.open("ab") as output:
             self.process = await asyncio.create_subprocess_exec(
                 sys.executable,
-                str(ROOT / "devpush.py"),
+                *self.program,
                 "serve",
+                cwd=ROOT,
                 env=self.environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=output,

@@ -1,10 +1,12 @@
 """A sweep on a real engine: what nobody needs goes, and what doesn't carry our label stays, whatever it is called."""
 
+import tarfile
 from pathlib import Path
 
 import pytest
 
 from devpush.adapters.docker import DockerContainers
+from devpush.ports import ContainerSpec, Limits
 from tests.life.platform import Platform, repository, until
 
 pytestmark = pytest.mark.integration
@@ -38,7 +40,35 @@ async def test_a_sweep_takes_what_is_of_nobody_and_leaves_what_is_not_ours(platf
             for name in (f"{prefix}-foreign", f"{prefix}-orphan"):
                 await ask(f"volumes/{name}", "DELETE", allow=(404,))
                 await ask(f"networks/{name}", "DELETE", allow=(404,))
+        cache = await filled_cache(platform, containers, tmp_path)
+        shown = await platform.command("sweep", "--dry-run")
+        assert f"cache    {cache}  the caches of swept take 3.0 MB, and may take 1.0 MB" in shown.out
+        assert cache in dict(await containers.volumes())
+        assert (await platform.command("sweep")).code == 0
+        assert cache not in dict(await containers.volumes())
     assert await site.says() == "one"
+
+
+async def filled_cache(platform: Platform, containers: DockerContainers, folder: Path) -> str:
+    """A build cache of the project, three times its budget."""
+    [row] = await platform.sql("UPDATE project SET cache_mb = 1 WHERE slug = 'swept' RETURNING id")
+    [running] = await containers.list({"devpush.project": str(row["id"])})
+    cache, maker = (f"{containers.prefix}{row['id'].hex[:12]}-{kind}" for kind in ("cache", "maker"))
+    with tarfile.open(folder / "cache.tar", "w") as tar:
+        (folder / "wheel").write_bytes(bytes(3_000_000))
+        tar.add(folder / "wheel", "wheel")
+    spec = ContainerSpec(
+        name=maker,
+        image=running.image,
+        labels={"devpush.project": str(row["id"])},
+        limits=Limits(memory_mb=64, cpu_quota=100_000),
+        network=f"{containers.prefix}{row['id'].hex[:12]}",
+        caches={cache: "/home/app/.cache/pip"},
+    )
+    await containers.create(spec)
+    await containers.put(maker, folder / "cache.tar", "/home/app/.cache/pip")
+    await containers.remove(maker)
+    return cache
 
 
 async def volumes(containers: DockerContainers, prefix: str) -> set[str]:
