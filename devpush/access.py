@@ -83,8 +83,8 @@ def _words(kind: str, given: object) -> tuple[str, ...]:
 def _pattern(text: str) -> re.Pattern[str]:
     try:
         return re.compile(text, re.IGNORECASE)
-    except re.error as error:
-        raise BadRules(f"the pattern {text!r} is broken: {error}") from None
+    except (re.error, RecursionError, OverflowError) as error:
+        raise BadRules(f"the pattern {text[:100]!r} is broken: {error}") from None
 
 
 class Access:

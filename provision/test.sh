@@ -2,7 +2,7 @@
 # Installs what the tests need and runs them. Arguments after the part go to pytest.
 #   bash provision/test.sh               everything
 #   bash provision/test.sh quick         lint, and the tests that need neither the Docker Engine nor a browser
-#   bash provision/test.sh lint          format, rules, types, who imports whom, shell scripts
+#   bash provision/test.sh lint          format, rules, types, who imports whom, secrets, known holes, shell scripts
 #   bash provision/test.sh unit          tests/unit; likewise: integration, abuse, life, crash, zero_downtime, browser,
 #                                        production, provision
 # shellcheck source=provision/stack.sh
@@ -72,6 +72,8 @@ lint() {
   check "mypy" "$VENV/bin/mypy" devpush tests || failed=1
   check "mypy devpush.py" "$VENV/bin/mypy" --follow-imports=silent devpush.py || failed=1
   check "import-linter" who_imports_whom || failed=1
+  check "secrets in files" "$PYTHON" -m tests.gates secrets || failed=1
+  check "known holes in dependencies" "$PYTHON" -m tests.gates holes || failed=1
   if command -v shellcheck >/dev/null; then
     check "shellcheck" shellcheck -x provision/*.sh provision/*/*.sh provision/devpush provision/image/healthy .ci/run \
       runners/static/serve-static runners/php/serve-php runners/go/go tests/production/images/*/*.sh || failed=1
@@ -92,6 +94,7 @@ check() {
   shift
   if "$@" >"$log" 2>&1; then
     say "  ✓ $what ($((SECONDS - start))s)"
+    grep '^!' "$log" >&2 || true # what it couldn't look at
   else
     say "  ✗ $what"
     cat "$log" >&2
@@ -102,6 +105,7 @@ check() {
 # Tests
 
 SLOWEST=(--durations=10 --durations-min=2)
+export STEADY=yes # hypothesis: the same examples each time (tests/conftest.py)
 
 # tests folder... -- pytest argument...
 tests() {

@@ -66,11 +66,6 @@ async def end_project(world: World, team: Team, project_id: UUID) -> Project:
     return project
 
 
-async def deleted_projects(team: Team) -> list[Project]:
-    """Those of a team that can be restored, the last deleted first."""
-    return await Project.filter(team_id=team.id, ends_at__gt=now()).order_by("-removing_at")
-
-
 async def _deleted(team: Team, project_id: UUID) -> Project:
     project = await Project.get_or_none(id=project_id, team_id=team.id, ends_at__gt=now())
     if project is None:

@@ -36,7 +36,8 @@ TEAMS = """
            (SELECT count(*) FROM member o WHERE o.team_id = t.id AND o.user_id <> m.user_id) AS others,
            (SELECT count(*) FROM member o WHERE o.team_id = t.id AND o.user_id <> m.user_id AND o.role = 'owner')
                AS other_owners,
-           (SELECT count(*) FROM project p WHERE p.team_id = t.id AND p.removing_at IS NULL) AS projects
+           (SELECT count(*) FROM project p WHERE p.team_id = t.id AND p.removing_at IS NULL) AS projects,
+           (SELECT count(*) FROM project p WHERE p.team_id = t.id AND p.ends_at > now()) AS deleted
     FROM member m JOIN team t ON t.id = m.team_id AND t.removing_at IS NULL
     WHERE m.user_id = $1
     ORDER BY t.created_at, t.id
@@ -68,6 +69,8 @@ class TeamRow:
     """Members besides them; of whom `other_owners` own it as well."""
     other_owners: int
     projects: int
+    deleted: int
+    """Projects that can still be restored."""
 
     @property
     def needs_them(self) -> bool:

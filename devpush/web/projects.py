@@ -1,6 +1,6 @@
 """Projects: what one shows first, its settings, its end."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from quart import Blueprint, Response, request
@@ -188,14 +188,14 @@ async def settings_page(
 async def settings_context() -> dict[str, Any]:
     """What the cards show. The Git server isn't asked for its branches: settings open at once, also without it."""
     project, settings = this_project(), world().settings
-    found = await project_settings(project, url=app_urls())
+    found, domains = await project_settings(project, url=app_urls()), await domain_cards(project)
     return {
         "forms": _settings_forms(project),
         "repository": repository_card(project, Account.of(found.installation)),
         "presets": presets(project.preset),
         "runners": runner_choices(),
         "variables": found.variables,
-        "domains": await domain_cards(project),
+        "domains": domains,
         "environments": found.environments,
         "outdated": outdated(project.config(), found.environments, found.variables),
         "colors": rules.COLORS,
@@ -203,7 +203,7 @@ async def settings_context() -> dict[str, Any]:
             "cpu": rules.in_cores(rules.most_cpu_quota(settings)),
             "memory_mb": rules.most_memory_mb(settings),
         },
-        "removal": _removal(found),
+        "removal": _removal(found, [domain.hostname for domain in domains]),
         "keep_days": settings.deleted_keep_days,
         "drain_seconds": settings.drain_seconds,
         "kept_images": settings.kept_images,
@@ -269,11 +269,12 @@ async def remove(project_slug: str) -> ResponseReturnValue:
     return redirect_to("teams.overview", team_slug=this_team().slug)
 
 
-def _removal(found: ProjectSettings) -> dict[str, object]:
+def _removal(found: ProjectSettings, domains: Sequence[str]) -> dict[str, object]:
     """What goes with the project."""
     url = app_urls()
     return {
         "deployments": found.deployments,
         "variables": len(found.variables),
+        "domains": domains,
         "hostnames": [url(label).split("://")[1] for label in found.labels],
     }

@@ -8,7 +8,7 @@ from tortoise.exceptions import IntegrityError
 
 from devpush.deploy import membership, teardown
 from devpush.errors import Refused
-from devpush.models import Project, Role, Team, rules
+from devpush.models import Role, Team, reading_ends, rules
 from devpush.models.names import RESERVED, SLUG
 from devpush.web import avatars
 from devpush.web.activity import did
@@ -17,7 +17,6 @@ from devpush.web.forms import Errors, Form, answer, flash, is_htmx, read_form, r
 
 bp = Blueprint("team_settings", __name__)
 
-SHOWN_PROJECTS = 8
 CARDS = ("general", "picture", "members", "danger")
 
 
@@ -115,9 +114,9 @@ async def _context() -> dict[str, Any]:
         "may_leave": role != Role.owner or owners > 1,
         "invitations": await membership.pending(team.id) if manages else [],
         "mail_configured": world().settings.mail_configured,
-        "removal": await _removal(team, len(members)) if allowed("remove_team") else None,
+        "removal": await reading_ends.team(team.id) if allowed("remove_team") else None,
         "may_audit": allowed("view_audit"),
-        "deleted": await teardown.deleted_projects(team) if allowed("remove_project") else [],
+        "deleted": await reading_ends.deleted_projects(team.id) if allowed("remove_project") else [],
         "me_id": me().id,
     }
 
@@ -134,13 +133,6 @@ def _form(name: str) -> dict[str, str]:
     if name == "general":
         return {"name": this_team().name, "slug": this_team().slug}
     return {"email": "", "role": Role.member} if name == "members" else {}
-
-
-async def _removal(team: Team, members: int) -> dict[str, Any]:
-    """What goes with the team."""
-    projects = Project.filter(team_id=team.id, removing_at=None).order_by("name")
-    names = [project.name for project in await projects.limit(SHOWN_PROJECTS)]
-    return {"projects": names, "more": await projects.count() - len(names), "members": members}
 
 
 def _general_values(form: Form, errors: Errors) -> dict[str, str]:

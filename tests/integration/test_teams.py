@@ -214,7 +214,7 @@ async def test_what_is_no_picture_is_refused_beside_the_button(app: Quart) -> No
 async def test_deleting_a_team_takes_its_slug_typed(app: Quart, world: FakeWorld) -> None:
     project = await cast.project(name="The shop")
     alice = await visit(app, await cast.alice())
-    assert "The shop, with its deployments" in (await alice.get(SETTINGS)).words
+    assert "1 project: The shop" in (await alice.get(SETTINGS)).words
     refused = await alice.post("/teams/alice/removal", {"confirmation": "alic"})
     assert (refused.status, "Please type alice to confirm." in refused.words) == (422, True)
     assert (await alice.get("/teams/alice")).status == 200
@@ -235,7 +235,7 @@ async def test_deleting_a_team_shows_what_goes(app: Quart) -> None:
         await cast.project(name=f"App {number:02}")
     await cast.bob()
     page = (await (await visit(app, await cast.alice())).get(SETTINGS)).words
-    assert "App 07, with its deployments" in page
+    assert "11 projects: App 00, App 01" in page
+    assert "App 07 and 3 more" in page
     assert "App 08" not in page
-    assert "and 3 more projects" in page
     assert "its 2 members lose sight of everything in it" in page
