@@ -107,7 +107,7 @@ DESTROYS_NOTHING = {
     "repository.check": "looks",
     "repository.save": "the form shows what it replaces, and that what was deployed stays",
     "repository.save_pushes": "the form shows what it replaces",
-    "server.look_at_disk": "looks",
+    "server.look_at_disk": "measures",
     "server.look_closely": "looks",
     "team_settings.save_avatar": "another picture is chosen in the sight of the old one",
     "teams.create": "makes",
