@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -15,7 +15,7 @@ from devpush.deploy.plan import Names
 from devpush.deploy.rollback import STILL_RUNS_EVERY
 from devpush.deploy.shipper import BuildLog
 from devpush.errors import DeployFailed, MovedMeanwhile
-from devpush.models import Deployment, State
+from devpush.models import Alias, Deployment, State
 from devpush.models.database import column
 from devpush.ports import AddressTaken, Container, Exit, ImageMissing, World
 
@@ -107,6 +107,7 @@ class Rollout:
         await traffic.follow(self.world, self.deployment.project.id)
         serving = [alias for alias in moved if alias.kind in traffic.SERVING]
         if not serving:
+            self._was_not_taken_back(aliases)
             self.log.system("A newer deployment already serves: this one is kept, but takes no traffic.")
             return State.succeeded, {}
         try:
@@ -118,6 +119,13 @@ class Rollout:
         for alias in serving:
             self.log.system(f"Live at {self.world.settings.app_url(traffic.hostname(self.world.settings, alias))}")
         return State.succeeded, {}
+
+    def _was_not_taken_back(self, aliases: Sequence[Alias]) -> None:
+        """That a name is another's although nobody has moved it since: then we moved it, never saw it answer, moved it
+        back, and were cut off before that was written down. Raises DeployFailed."""
+        for alias in aliases:
+            if alias.kind in traffic.SERVING and alias.act == self.deployment.number:
+                raise traffic.unseen(traffic.hostname(self.world.settings, alias))
 
     # Starting
 

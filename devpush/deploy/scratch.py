@@ -33,8 +33,10 @@ async def folder(settings: Settings, deployment: Deployment | None = None) -> As
 
 async def clear(world: World) -> None:
     """What killed processes have left: of deployments that have ended, and all that is old."""
+    there = await asyncio.to_thread(lambda: list(_place(world.settings).glob("*")))
+    # Asked later than looked: a deployment is written down before it has a folder.
     working = {id.hex for id in await column(Deployment.filter(state__in=UNFINISHED))}
-    await asyncio.to_thread(_clear, _place(world.settings), working)
+    await asyncio.to_thread(_clear, there, working)
 
 
 def _place(settings: Settings) -> Path:
@@ -46,8 +48,8 @@ def _make(place: Path, prefix: str) -> Path:
     return Path(tempfile.mkdtemp(prefix=prefix, dir=place))
 
 
-def _clear(place: Path, working: Collection[str]) -> None:
-    for left in place.glob("*"):
+def _clear(there: Collection[Path], working: Collection[str]) -> None:
+    for left in there:
         named = OF_A_DEPLOYMENT.fullmatch(left.name)
         with suppress(OSError):  # it has just gone by itself
             if (named and named[1] not in working) or time.time() - left.stat().st_mtime > OLD:

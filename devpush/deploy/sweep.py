@@ -68,8 +68,10 @@ class Sweeper:
             await front.follow(self.world)
             await forget_cut_off(self.world)
             containers = await self.world.containers.list()
+            # Before what is wanted: whoever is at work now either still is by then, or is wanted.
+            working = frozenset(await column(Deployment.filter(state__in=UNFINISHED)))
             wanted = await traffic.wanted(self.world.settings)
-            await self._containers(containers, wanted)
+            await self._containers(containers, wanted, working)
             await self._missing(containers, wanted)
             await self._routes(wanted)
             await self._leftovers()
@@ -104,8 +106,7 @@ class Sweeper:
 
     # Containers
 
-    async def _containers(self, containers: Sequence[Container], wanted: Wanted) -> None:
-        working = frozenset(await column(Deployment.filter(state__in=UNFINISHED)))
+    async def _containers(self, containers: Sequence[Container], wanted: Wanted, working: frozenset[UUID]) -> None:
         crashed = frozenset(await column(Deployment.filter(health="crashed")))
         verdicts = [(container, verdict(container, wanted, working, crashed)) for container in containers]
         for container, what in verdicts:
@@ -113,6 +114,8 @@ class Sweeper:
                 await self._start(container)
             elif what == "stop" and container.name not in self.retiring:
                 self._retire(container)
+            elif what == "leave" and container.name in self.retiring:
+                self.retiring[container.name].cancel()  # wanted again: the next time, it has all of its time again
         await asyncio.gather(*(self._remove(container) for container, what in verdicts if what == "remove"))
         await self._healthy()
 

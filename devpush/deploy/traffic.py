@@ -13,7 +13,7 @@ from tortoise.transactions import in_transaction
 
 from devpush.deploy import certificates
 from devpush.deploy.plan import Names
-from devpush.errors import DeployFailed
+from devpush.errors import DeployFailed, MovedMeanwhile
 from devpush.models import Alias, AliasKind, Deployment, Domain, DomainState, Environment, Project, State
 from devpush.models.database import column
 from devpush.models.names import label, slugify
@@ -95,8 +95,12 @@ async def point(deployment: Deployment, aliases: Sequence[Alias], act: int) -> l
 
 
 async def point_back(deployment: Deployment) -> None:
-    """Undo what a deployment that never answered has moved: its aliases lead to what served before."""
+    """Undo what a deployment that never answered has moved: its aliases lead to what served before. Raises
+    MovedMeanwhile: whoever has taken it up since may have seen it answer."""
+    mine = Deployment.filter(id=deployment.id, state=State.routing, holder=deployment.holder)
     async with in_transaction():
+        if not await mine.select_for_update():
+            raise MovedMeanwhile("The deployment is no longer ours to take back.")
         for alias in await Alias.filter(deployment_id=deployment.id, kind__in=SERVING).select_for_update():
             alias.deployment_id, alias.previous_id = alias.previous_id, None
             await alias.save(update_fields=["deployment_id", "previous_id"])
@@ -220,7 +224,12 @@ async def _see(world: World, deployment: Deployment, alias: Alias) -> None:
     host = hostname(world.settings, alias)
     path = deployment.config["health_path"]
     if not await world.proxy.seen(host, path, str(deployment.id), timeout=SEEN_TIMEOUT):
-        raise DeployFailed(
-            f"The app runs, but did not answer at {host} through Traefik within {SEEN_TIMEOUT} seconds. "
-            "The operator can look at Traefik's log; redeploy to try again."
-        )
+        raise unseen(host)
+
+
+def unseen(host: str) -> DeployFailed:
+    """Why a deployment failed whose route never led to it."""
+    return DeployFailed(
+        f"The app runs, but did not answer at {host} through Traefik within {SEEN_TIMEOUT} seconds. "
+        "The operator can look at Traefik's log; redeploy to try again."
+    )

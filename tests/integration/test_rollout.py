@@ -171,6 +171,62 @@ async def test_a_route_that_is_never_seen_goes_back_to_what_served(world: FakeWo
     assert world.proxy.hosts()[f"{project.slug}.localhost"] == str(first.id)
 
 
+async def test_cut_off_after_its_names_were_moved_back_it_fails_all_the_same(
+    world: FakeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It ended as succeeded, "kept, but takes no traffic": the name had its own number."""
+    project = await shop(world)
+    first = await pushed(world, project)
+    world.proxy.blind = set(world.proxy.hosts())
+    world.git.commit(project.repo_url, {**MAIN, "main.py": "2"})
+    queued = await push.deploy_branch(world, project, "main", by=None)
+    taken = await Deployment.take(queued.id)
+    assert taken
+    rollout = Rollout(world, taken)
+
+    async def killed(_: str) -> None:
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr(rollout, "fail", killed)
+    with pytest.raises(asyncio.CancelledError):
+        await rollout.run()
+    ended = await rolled_out(world, queued)
+    assert ended.state == State.failed
+    assert "through Traefik" in (ended.reason or "")
+    assert str(first.id) in world.proxy.hosts().values()
+
+
+async def test_who_has_lost_a_deployment_takes_none_of_its_names_back(world: FakeWorld) -> None:
+    project = await shop(world)
+    await pushed(world, project)
+    queued = await push.deploy_branch(world, project, "main", by=None)
+    zombie = await Deployment.take(queued.id)
+    assert zombie
+    zombie = await Deployment.get(id=queued.id).select_related("project", "environment")
+    done = await rolled_out(world, queued)
+    assert done.state == State.succeeded
+    with pytest.raises(MovedMeanwhile):
+        await traffic.point_back(zombie)
+    assert await Alias.exists(deployment_id=done.id, kind="production")
+
+
+async def test_what_is_wanted_again_while_it_drains_has_all_of_its_time_later(world: FakeWorld) -> None:
+    """Its container was stopped when the time that began at first was over, in the middle of requests."""
+    project = await shop(world)
+    first = await pushed(world, project)
+    await pushed(world, project, main_py="2")
+    world.containers.connected = 1
+    sweeper = sweep.Sweeper(world)
+    await sweeper.sweep()
+    draining = list(sweeper.retiring.values())
+    assert draining
+    await rollback.roll_back(world, await Deployment.get(id=first.id).select_related("project", "environment"), by=None)
+    await sweeper.sweep()
+    await asyncio.gather(*draining, return_exceptions=True)
+    assert draining[0].cancelled()
+    await sweeper.close()
+
+
 async def test_an_older_deployment_never_takes_the_names_from_a_newer_one(world: FakeWorld) -> None:
     project = await shop(world)
     older = await push.redeploy(world, await pushed(world, project), by=None)
